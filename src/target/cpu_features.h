@@ -1,0 +1,27 @@
+#pragma once
+// Processor levels that code is made for. Chosen by CPUID at run time; `--cpu` forces a lower one.
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace burnish {
+
+struct CpuFeatures {
+  int level = 2;  // x86-64-v2, v3 (AVX2, FMA), v4 (AVX-512 F BW CD DQ VL)
+  bool vnni = false;
+  bool bf16 = false;
+  int64_t l1_bytes = 32 << 10, l2_bytes = 512 << 10, l3_bytes = 8 << 20;  // cost model only; never part of results
+  std::string text() const;  // "x86-64-v4+vnni+bf16"
+  int vector_bytes() const { return level >= 4 ? 64 : level == 3 ? 32 : 16; }
+  // Code made for `needed` runs here.
+  bool supports(const CpuFeatures& needed) const;
+  bool operator==(const CpuFeatures&) const = default;
+};
+
+CpuFeatures host_cpu();
+// "host", "x86-64-v2", "x86-64-v3", "x86-64-v4", "x86-64-v4+vnni", "x86-64-v4+vnni+bf16"; usage error otherwise.
+Result<CpuFeatures> parse_cpu(std::string_view text);
+
+}  // namespace burnish
