@@ -1,0 +1,42 @@
+# Language, warnings, visibility, linker and compiler cache: the same for every target and preset.
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS ON)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+
+add_library(burnish_options INTERFACE)
+target_compile_options(burnish_options INTERFACE
+  -Wall -Wextra -Werror -ffunction-sections -fdata-sections
+  -ffp-contract=off)  # references must give the same bits on every processor
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # False alarms of g++ 12 at -O2 inside the standard library (std::string, std::vector, std::optional, std::expected).
+  target_compile_options(burnish_options INTERFACE
+    $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds>)
+endif()
+if(BURNISH_SANITIZE)
+  target_compile_options(burnish_options INTERFACE
+    -fsanitize=${BURNISH_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(burnish_options INTERFACE -fsanitize=${BURNISH_SANITIZE})
+endif()
+target_link_options(burnish_options INTERFACE -Wl,--gc-sections -Wl,--as-needed)
+
+# lld links the compiler with its static LLVM several times faster than ld.
+find_program(BURNISH_LLD NAMES ld.lld-19 ld.lld)
+if(BURNISH_LLD)
+  set(lld_folder "${PROJECT_BINARY_DIR}/lld")
+  file(MAKE_DIRECTORY "${lld_folder}")
+  file(CREATE_LINK "${BURNISH_LLD}" "${lld_folder}/ld.lld" SYMBOLIC)
+  target_link_options(burnish_options INTERFACE "-B${lld_folder}" -fuse-ld=lld)
+endif()
+
+find_program(BURNISH_CCACHE ccache)
+if(BURNISH_CCACHE)
+  foreach(language C CXX)
+    set(CMAKE_${language}_COMPILER_LAUNCHER env CCACHE_SLOPPINESS=pch_defines,time_macros "${BURNISH_CCACHE}")
+  endforeach()
+endif()

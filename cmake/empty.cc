@@ -1,0 +1,1 @@
+// Keeps an archive of rooms that are still empty a valid target.
