@@ -17,14 +17,10 @@ function(burnish_catalogue target)
   if(count GREATER 0)
     set(table "${PROJECT_BINARY_DIR}/catalogue_table.cc")
     file(CONFIGURE OUTPUT "${table}" @ONLY CONTENT [[// Written by cmake/catalogue.cmake from the files of src/ops.
-#include <cstddef>
-
 #include "ops/operator.h"
 
 namespace burnish::ops {
 @declarations@
-extern const OperatorList* const kOperatorLists[];
-extern const std::size_t kOperatorListCount;
 constinit const OperatorList* const kOperatorLists[] = {
 @rows@};
 constinit const std::size_t kOperatorListCount = @count@;

@@ -1,5 +1,5 @@
 #pragma once
 
-#include "../cmake/precompiled.h"
-
 #include <gtest/gtest.h>
+
+#include "../cmake/precompiled.h"
