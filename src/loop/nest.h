@@ -108,4 +108,8 @@ Result<Nest> parse_nest(std::string_view text);
 // Axes, operands, expressions and statements refer to what exists, in order; dtypes agree.
 Status verify(const Nest& nest);
 
+// May `output` lie in the very memory of `input` (same storage, in place)? Yes when every element is read only by the
+// task and iteration that overwrites it, or by earlier statements of that task.
+bool may_share(const Nest& nest, int input, int output);
+
 }  // namespace burnish
