@@ -18,7 +18,9 @@ namespace burnish {
 struct OperandSpec {
   enum class Arity : uint8_t { required, optional, variadic };
   std::string_view name;
-  std::string_view types;  // for docs and checks: "any", "float", "int", "numeric", "bool", "string", "same" (as operand 0), a dtype name, or a list with '|'
+  // For docs and checks: "any" (a tensor of any dtype), "float", "int", "numeric", "bool", "string", "complex", "same" (the
+  // dtype of operand 0), a dtype name, "sequence", "optional", "value" (any kind), or a list with '|'.
+  std::string_view types;
   Arity arity = Arity::required;
 };
 
@@ -65,22 +67,35 @@ class NodeView {
 
 class InferContext : public NodeView {
  public:
-  explicit InferContext(Node& node) : NodeView(node), mutable_node_(node) {}
-  // Contents of an integer operand where known (row-major, up to 64 elements).
+  explicit InferContext(Node& node);
+  // Contents of an integer or bool operand where known (row-major, up to 64 elements).
   const std::optional<Dims>& contents(std::size_t i) const;
   // The data of an operand that is a constant; null otherwise.
   const Tensor* constant(std::size_t i) const;
-  Dim fresh(std::string_view hint = "s", Range range = {}) { return mutable_node_.graph()->fresh_symbol(hint, range); }
+  // A size that only a run can tell. It stands for the declared dim where the result has one already, so that inferring
+  // again changes nothing; else commit() makes a fresh symbol of it.
+  Dim fresh(std::string_view hint = "s", Range range = {});
   std::size_t result_count() const { return node().result_count(); }
   void result(std::size_t i, Type type);  // ignored when the result is omitted
   void result_contents(std::size_t i, Dims contents);
+  Node& mutable_node() { return mutable_node_; }  // control flow infers its regions
 
   // Checks used by many: rank known and at least / exactly; axis in range made non-negative; broadcast of dims.
   Result<int64_t> axis(int64_t axis, int64_t rank) const;
   Result<Dims> broadcast(const Dims& a, const Dims& b) const;
 
+  // Merges what was inferred with the declared types (`keep_declared`) or replaces them.
+  Status commit(bool keep_declared);
+
  private:
   Node& mutable_node_;
+  struct Fresh {
+    std::string hint;
+    Range range;
+  };
+  std::vector<Fresh> fresh_;
+  std::vector<std::optional<Type>> types_;
+  std::vector<std::optional<Dims>> contents_;
 };
 
 // One evaluation of a node on concrete values.
@@ -150,8 +165,9 @@ struct Tolerance {
   double absolute = 1e-6;
 };
 
-// A case in text: a graph of one node with its inputs' types ("x: f32[2,3]; y = softmax(x) {axis = 1}"). Composites carry
-// expected values from outside in tests/ops/expected (made by tools/make_expected.py).
+// A case in text: a graph of one node with its inputs' types ("x: f32[2,3]; y = softmax(x) {axis = 1}"). The grammar is in
+// ops/support/samples.h. Composites carry expected values from outside in tests/ops/expected (made by
+// tools/make_expected.py).
 struct Sample {
   std::string_view text;
 };
@@ -192,16 +208,24 @@ const Operator* find(std::string_view name);         // built in or registered b
 std::vector<const Operator*> all();                  // sorted by name
 Status register_operator(const Operator* definition);  // a user's own; must outlive its use. Fails on a taken name
 
-// Sets definition() of every node by name; unknown names stay null (foreign).
+// Sets definition() of every node by name; unknown names stay null (foreign). Attributes are brought to their declared
+// kind where the text form cannot tell ("[2, 3]" for dims, "[]", "1" for a real).
 void bind_operators(Graph& graph);
+void bind_operator(Node& node);
 // Checks operands, attributes (kinds, required, unknown names), regions; then structure.
 Status verify(const Graph& graph);
+// Operands and attributes of one node against its definition.
+Status verify(const Node& node);
 // Infers result types and contents of one node, or of all nodes in order (regions too). Known declared types are kept
 // where inference knows less, refined where it knows more; a contradiction is an error.
 Status infer(Node& node);
 Status infer(Graph& graph);
+// Types and contents of a new node, whose declared types mean nothing yet.
+Status infer_new(Node& node);
 // A sample's one-node graph.
 Result<std::unique_ptr<Graph>> sample_graph(const Sample& sample);
+// Seeded inputs for it, within the sample's limits; symbols get sizes of 2 to 5.
+Result<std::vector<RuntimeValue>> sample_inputs(const Sample& sample, uint64_t seed);
 
 }  // namespace ops
 }  // namespace burnish
