@@ -1,0 +1,54 @@
+#include "ops/operator.h"
+
+namespace burnish {
+
+Builder::Builder(Graph& graph, Node* before, std::string source)
+    : graph_(graph), before_(before), source_(std::move(source)) {}
+
+Value* Builder::constant(Tensor tensor, std::string_view name) {
+  AttributeMap attributes;
+  attributes.emplace("value", std::move(tensor));
+  return op("constant", {}, std::move(attributes), name);
+}
+
+Value* Builder::op(std::string_view name, std::initializer_list<Value*> operands, AttributeMap attributes,
+                   std::string_view result_name) {
+  return op(name, std::span<Value* const>(operands.begin(), operands.size()), std::move(attributes), result_name);
+}
+
+Value* Builder::op(std::string_view name, std::span<Value* const> operands, AttributeMap attributes,
+                   std::string_view result_name) {
+  const std::string names[] = {std::string(result_name)};
+  Node* made = node(name, operands, std::move(attributes), names, 1);
+  return made == nullptr ? nullptr : made->result(0);
+}
+
+Node* Builder::node(std::string_view name, std::span<Value* const> operands, AttributeMap attributes,
+                    std::span<const std::string> result_names, std::size_t results) {
+  if (error_) return nullptr;
+  if (ops::find(name) == nullptr) {
+    error_ = refused("there is no operator '" + std::string(name) + "'", source_).error();
+    return nullptr;
+  }
+  std::vector<ResultSpec> specs(results);
+  for (std::size_t i = 0; i < results; ++i) {
+    specs[i].type = Type::unranked(DType::f32);  // infer_new replaces it
+    if (i < result_names.size()) specs[i].name = result_names[i];
+  }
+  Node* made = graph_.add_node(name, operands, std::move(attributes), std::move(specs), before_);
+  made->set_source(source_);
+  ops::bind_operator(*made);
+  if (Status status = ops::infer_new(*made); !status) {
+    error_ = std::move(status).error();
+    graph_.erase(made);
+    return nullptr;
+  }
+  return made;
+}
+
+Status Builder::finish() const {
+  if (error_) return std::unexpected(*error_);
+  return {};
+}
+
+}  // namespace burnish

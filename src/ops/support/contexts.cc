@@ -1,0 +1,158 @@
+#include <algorithm>
+
+#include "ops/operator.h"
+#include "ops/support/attributes.h"
+
+namespace burnish {
+namespace {
+
+std::string place_of(const Node& node) {
+  std::string place = node.op();
+  if (!node.source().empty()) return "node '" + node.source() + "' (" + place + ")";
+  for (std::size_t i = 0; i < node.result_count(); ++i)
+    if (node.result(i) != nullptr) return place + " '%" + node.result(i)->name() + "'";
+  return place;
+}
+
+}  // namespace
+
+std::unexpected<Error> NodeView::error(std::string what, std::string remedy) const {
+  std::string types;
+  for (std::size_t i = 0; i < node_.operand_count(); ++i) {
+    if (i > 0) types += ", ";
+    if (i == 8) {
+      types += "...";
+      break;
+    }
+    types += node_.operand(i) == nullptr ? "none" : node_.operand(i)->type().text();
+  }
+  return refused(std::move(what) + " [operands: " + (types.empty() ? "none" : types) + "]", place_of(node_),
+                 std::move(remedy));
+}
+
+bool NodeView::has_attribute(std::string_view name) const {
+  if (node_.attribute(name) != nullptr) return true;
+  const AttributeSpec* spec = node_.definition() == nullptr ? nullptr : ops::find_attribute(*node_.definition(), name);
+  return spec != nullptr && ops::default_value(*spec) != nullptr;
+}
+
+const Attribute& NodeView::attribute(std::string_view name, AttributeKind wanted) const {
+  const Attribute* value = node_.attribute(name);
+  if (value == nullptr && node_.definition() != nullptr)
+    if (const AttributeSpec* spec = ops::find_attribute(*node_.definition(), name)) value = ops::default_value(*spec);
+  CHECK(value != nullptr, node_.op() + " reads its attribute '" + std::string(name) + "', which is not there");
+  CHECK(kind(*value) == wanted, node_.op() + " reads its attribute '" + std::string(name) + "' as another kind");
+  return *value;
+}
+
+int64_t NodeView::integer(std::string_view name) const {
+  return std::get<int64_t>(attribute(name, AttributeKind::integer));
+}
+double NodeView::real(std::string_view name) const { return std::get<double>(attribute(name, AttributeKind::real)); }
+const std::string& NodeView::string(std::string_view name) const {
+  return std::get<std::string>(attribute(name, AttributeKind::string));
+}
+const Ints& NodeView::ints(std::string_view name) const {
+  return std::get<Ints>(attribute(name, AttributeKind::ints));
+}
+const Floats& NodeView::reals(std::string_view name) const {
+  return std::get<Floats>(attribute(name, AttributeKind::reals));
+}
+const Strings& NodeView::strings(std::string_view name) const {
+  return std::get<Strings>(attribute(name, AttributeKind::strings));
+}
+DType NodeView::dtype(std::string_view name) const { return std::get<DType>(attribute(name, AttributeKind::dtype)); }
+const Dims& NodeView::dims(std::string_view name) const {
+  return std::get<Dims>(attribute(name, AttributeKind::dims));
+}
+const Tensor& NodeView::tensor(std::string_view name) const {
+  return std::get<Tensor>(attribute(name, AttributeKind::tensor));
+}
+
+// -- inference
+
+InferContext::InferContext(Node& node)
+    : NodeView(node), mutable_node_(node), types_(node.result_count()), contents_(node.result_count()) {}
+
+const std::optional<Dims>& InferContext::contents(std::size_t i) const {
+  static const std::optional<Dims> none;
+  const Value* value = node().operand(i);
+  return value == nullptr ? none : value->contents();
+}
+
+const Tensor* InferContext::constant(std::size_t i) const {
+  const Value* value = node().operand(i);
+  if (value == nullptr || value->producer() == nullptr || value->producer()->op() != "constant") return nullptr;
+  const Attribute* data = value->producer()->attribute("value");
+  return data == nullptr ? nullptr : std::get_if<Tensor>(data);
+}
+
+Dim InferContext::fresh(std::string_view hint, Range range) {
+  // No name in a graph starts with '?'.
+  const std::string name = "?" + std::to_string(fresh_.size());
+  fresh_.push_back({std::string(hint), range});
+  return Dim::symbol(name, range);
+}
+
+void InferContext::result(std::size_t i, Type type) {
+  if (i < types_.size()) types_[i] = std::move(type);
+}
+
+void InferContext::result_contents(std::size_t i, Dims contents) {
+  if (i < contents_.size() && contents.size() <= 64) contents_[i] = std::move(contents);
+}
+
+Result<int64_t> InferContext::axis(int64_t axis, int64_t rank) const {
+  if (axis < -rank || axis >= rank)
+    return error("axis " + std::to_string(axis) + " is out of range for rank " + std::to_string(rank));
+  return axis < 0 ? axis + rank : axis;
+}
+
+Result<Dims> InferContext::broadcast(const Dims& a, const Dims& b) const {
+  const std::size_t rank = std::max(a.size(), b.size());
+  Dims result(rank);
+  for (std::size_t i = 0; i < rank; ++i) {
+    const Dim x = i + a.size() >= rank ? a[i + a.size() - rank] : Dim(1);
+    const Dim y = i + b.size() >= rank ? b[i + b.size() - rank] : Dim(1);
+    const bool x_is_one = x.constant() == 1, y_is_one = y.constant() == 1;
+    if (x == y || y_is_one) result[i] = x;
+    else if (x_is_one) result[i] = y;
+    else if (equal(x, y) == Truth::no && equal(x, 1) == Truth::no && equal(y, 1) == Truth::no)
+      return error("dims [" + text(std::span(a)) + "] and [" + text(std::span(b)) + "] do not broadcast");
+    // A number above 1 decides: the other must equal it or be 1 when the graph runs.
+    else if (x.is_constant()) result[i] = x;
+    else if (y.is_constant()) result[i] = y;
+    else if (equal(x, 1) == Truth::no) result[i] = x;
+    else if (equal(y, 1) == Truth::no) result[i] = y;
+    else if (x.range().low >= 1 && y.range().low >= 1) result[i] = max(x, y);
+    else {
+      // Either may be 1 or 0: if x is, the result is y, else it is x (and the run checks that y fits).
+      const Dim x_is_large = min(max(x - 1, 1 - x), 1);
+      result[i] = x * x_is_large + y * (1 - x_is_large);
+    }
+  }
+  return result;
+}
+
+// -- references
+
+Result<Tensor*> ReferenceContext::out(std::size_t i, std::vector<int64_t> dims) {
+  CHECK(node().result(i) != nullptr, node().op() + " allocates a result that nobody wants");
+  return out(i, node().result(i)->type().dtype, std::move(dims));
+}
+
+Result<Tensor*> ReferenceContext::out(std::size_t i, DType dtype, std::vector<int64_t> dims) {
+  CHECK(i < outputs_.size(), node().op() + " has fewer results than it writes");
+  auto tensor = Tensor::allocate(dtype, std::move(dims));
+  if (!tensor) return std::unexpected(std::move(tensor).error().within(place_of(node())));
+  outputs_[i] = RuntimeValue(std::move(*tensor));
+  return &outputs_[i].tensor();
+}
+
+Result<std::vector<int64_t>> ReferenceContext::sizes(std::string_view attribute) const {
+  auto numbers = evaluate(dims(attribute), symbols_);
+  if (!numbers) return std::unexpected(std::move(numbers).error().within(place_of(node())));
+  return numbers;
+}
+
+}  // namespace burnish
