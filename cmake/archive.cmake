@@ -36,7 +36,10 @@ function(burnish_shared name output)
   set(script "${PROJECT_SOURCE_DIR}/cmake/exports.map")
   add_library(${target} SHARED "${PROJECT_SOURCE_DIR}/cmake/empty.cc")
   target_link_libraries(${target} PRIVATE burnish_options ${ARGN})
-  target_link_options(${target} PRIVATE "-Wl,--version-script=${script}" -Wl,--exclude-libs,ALL -Wl,-z,defs)
+  target_link_options(${target} PRIVATE "-Wl,--version-script=${script}" -Wl,--exclude-libs,ALL)
+  if(NOT BURNISH_SANITIZE)  # whose functions are in the program
+    target_link_options(${target} PRIVATE -Wl,-z,defs)
+  endif()
   set_target_properties(${target} PROPERTIES
     OUTPUT_NAME ${output} SOVERSION 0 LIBRARY_OUTPUT_DIRECTORY "${BURNISH_OUTPUT_DIRECTORY}" LINK_DEPENDS "${script}")
 endfunction()

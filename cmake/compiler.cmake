@@ -19,6 +19,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(burnish_options INTERFACE
     $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds>)
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # std::stable_sort of g++ 12's library calls a function that the library itself calls deprecated.
+  target_compile_options(burnish_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-deprecated-declarations>)
+endif()
 if(BURNISH_SANITIZE)
   target_compile_options(burnish_options INTERFACE
     -fsanitize=${BURNISH_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
