@@ -1,0 +1,321 @@
+#include "import/onnx/importer.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "import/onnx/tensors.h"
+#include "import/onnx/types.h"
+
+namespace burnish::onnx {
+
+std::string_view canonical_domain(std::string_view domain) { return domain.empty() ? "ai.onnx" : domain; }
+
+Value* Scope::find(std::string_view name) const {
+  for (const Scope* s = this; s != nullptr; s = s->parent) {
+    if (const auto it = s->values.find(name); it != s->values.end()) return it->second;
+  }
+  return nullptr;
+}
+
+Result<int64_t> Scope::opset(std::string_view domain) const {
+  if (const auto it = opsets.find(canonical_domain(domain)); it != opsets.end()) return it->second;
+  return refused(fmt::format("no opset is imported for the domain '{}'", domain), {},
+                 "the model lacks an opset_import entry");
+}
+
+Result<Tensor> Importer::tensor(const TensorProto& proto) { return to_tensor(proto, owner_, &external_); }
+
+Status Importer::read_opsets() {
+  for (const OperatorSet& o : model_.opsets) opsets_[canonical_domain(o.domain)] = o.version;
+  if (model_.opsets.empty() && model_.ir_version < 3) opsets_["ai.onnx"] = 1;  // before opsets were numbered
+  const auto it = opsets_.find("ai.onnx");
+  if (it == opsets_.end()) return {};
+  if (it->second < 1 || it->second > kNewestOnnxOpset) {
+    return refused(fmt::format("the model needs ONNX opset {}; 1 to {} are known", it->second, kNewestOnnxOpset), {},
+                   fmt::format("export it with opset {} or less", kNewestOnnxOpset));
+  }
+  return {};
+}
+
+Status Importer::index_functions() {
+  for (const FunctionProto& f : model_.functions) {
+    const auto key = std::tuple(canonical_domain(f.domain), f.name, f.overload);
+    if (!functions_.emplace(key, &f).second)
+      return refused(fmt::format("function {}.{} is defined twice", f.domain, f.name));
+  }
+  return {};
+}
+
+Status Importer::define(Scope& scope, std::string_view name, Value* value) {
+  if (!scope.values.emplace(name, value).second) return refused(fmt::format("value '{}' is defined twice", name));
+  return {};
+}
+
+Result<Value*> Importer::resolve(const Scope& scope, std::string_view name) const {
+  if (name.empty()) return nullptr;
+  if (Value* value = scope.find(name)) return value;
+  return refused(fmt::format("reads '{}', which nothing before it defines", name), {},
+                 "the model is incomplete or its nodes are out of order");
+}
+
+void Importer::apply_hint(const Scope& scope, std::string_view name, Value* value) {
+  const auto it = scope.hints.find(name);
+  if (it == scope.hints.end() || !value->type().is_tensor()) return;
+  const bool untyped = untyped_.contains(value);
+  if (value->type().ranked && !untyped) return;  // what inference found is derived from the inputs; a hint may be stale
+  auto hint = type(*it->second, *value->graph());
+  if (!hint || (!untyped && (!hint->is_tensor() || hint->dtype != value->type().dtype))) return;
+  value->set_type(*std::move(hint));
+  untyped_.erase(value);
+}
+
+Status Importer::read_constants(const GraphProto& proto, Scope& scope) {
+  const auto add = [&](std::string_view name, Tensor tensor) -> Status {
+    Builder builder(*scope.graph, nullptr, std::string(name));
+    Value* value = builder.constant(std::move(tensor), scope.graph->fresh_name(name));
+    TRY(builder.finish());
+    return define(scope, name, value);
+  };
+  for (const TensorProto& t : proto.initializers) TRY(add(t.name, TRY(tensor(t))));
+  for (const SparseTensorProto& t : proto.sparse_initializers) {
+    if (!t.values) return refused("sparse initializer without values");
+    TRY(add(t.values->name, TRY(to_dense(t, options_.max_dense_bytes))));
+  }
+  return {};
+}
+
+Status Importer::read_nodes(const std::vector<NodeProto>& nodes, Scope& scope) {
+  for (const NodeProto& node : nodes) {
+    auto status = read_node(node, scope);
+    if (status) continue;
+    Error error = std::move(status).error();
+    const auto opset = scope.opset(node.domain);
+    const std::string_view name = node.name.empty() && !node.outputs.empty() ? node.outputs[0] : node.name;
+    return std::unexpected(std::move(error).within(fmt::format("node '{}' ({}{}{}, opset {})", name, node.domain,
+                                                               node.domain.empty() ? "" : ".", node.op_type,
+                                                               opset ? fmt::to_string(*opset) : "?")));
+  }
+  return {};
+}
+
+Status Importer::read_node(const NodeProto& node, Scope& scope) {
+  if (++nodes_ > options_.max_nodes) {
+    return refused(fmt::format("the model has more than {} nodes once functions are inlined", options_.max_nodes));
+  }
+  std::string source = scope.prefix;
+  source += node.name.empty() && !node.outputs.empty() ? node.outputs[0] : node.name;
+  std::vector<Value*> inputs;
+  for (std::string_view name : node.inputs) inputs.push_back(TRY(resolve(scope, name)));
+  while (!inputs.empty() && inputs.back() == nullptr) inputs.pop_back();
+
+  const auto function = functions_.find({canonical_domain(node.domain), node.op_type, node.overload});
+  if (function != functions_.end()) return call_function(*function->second, node, std::move(inputs), scope, source);
+
+  const std::string_view domain = canonical_domain(node.domain);
+  const int64_t opset = TRY(scope.opset(node.domain));
+  const bool tainted = std::ranges::any_of(inputs, [&](Value* v) { return untyped_.contains(v); });
+  const Node* last = scope.graph->nodes().empty() ? nullptr : scope.graph->nodes().back().get();
+  Builder builder(*scope.graph, nullptr, source);
+  NodeContext context(*this, scope, node, opset, source, inputs, builder);
+  const OperatorRow* row = tainted ? nullptr : find_row(domain, node.op_type, opset);
+  if (row == nullptr) context.foreign = true;
+  else TRY(row->handler != nullptr ? row->handler(context) : import_direct(context, *row));
+  if (context.foreign) {
+    if (!tainted && options_.unknown != nullptr) {
+      options_.unknown->push_back({std::string(domain), std::string(node.op_type), opset, source});
+    }
+    TRY(make_foreign(context, domain));
+  }
+  TRY(context.finish());
+  std::vector<const Node*> made;
+  for (auto it = scope.graph->nodes().rbegin(); it != scope.graph->nodes().rend() && it->get() != last; ++it) {
+    made.push_back(it->get());
+  }
+  for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.outputs[i].empty()) continue;
+    Value* value = context.outputs()[i];
+    if (value == nullptr) return refused(fmt::format("output {} ('{}') is not supported", i, node.outputs[i]));
+    // A value made for this node takes the model's name; one passed through keeps its own.
+    if (value->producer() != nullptr && std::ranges::find(made, value->producer()) != made.end()) {
+      scope.graph->rename(value, node.outputs[i]);
+    }
+    apply_hint(scope, node.outputs[i], value);
+    TRY(define(scope, node.outputs[i], value));
+  }
+  return {};
+}
+
+Status Importer::make_foreign(NodeContext& c, std::string_view domain) {
+  AttributeMap attributes;
+  for (const AttributeProto& proto : c.proto().attributes) {
+    using Kind = AttributeProto::Kind;
+    const AttributeProto* a = c.attribute(proto.name);
+    if (a == nullptr) continue;
+    const std::string name(proto.name);
+    switch (a->kind) {
+      case Kind::real: attributes.emplace(name, double{a->f}); break;
+      case Kind::integer: attributes.emplace(name, a->i); break;
+      case Kind::string: attributes.emplace(name, std::string(a->s)); break;
+      case Kind::reals: attributes.emplace(name, Floats(a->floats.begin(), a->floats.end())); break;
+      case Kind::integers: attributes.emplace(name, a->ints); break;
+      case Kind::strings: attributes.emplace(name, Strings(a->strings.begin(), a->strings.end())); break;
+      case Kind::tensor: attributes.emplace(name, TRY(tensor(a->tensors[0]))); break;
+      default: break;  // graphs stay behind: the node can only be reported
+    }
+  }
+  Graph& graph = *c.scope().graph;
+  std::vector<ResultSpec> results;
+  std::vector<bool> told;
+  for (std::string_view name : c.proto().outputs) {
+    ResultSpec spec{.type = Type::unranked(DType::f32), .name = {}, .omitted = name.empty()};
+    const auto hint = c.scope().hints.find(name);
+    told.push_back(false);
+    if (hint != c.scope().hints.end()) {
+      if (auto known = type(*hint->second, graph)) {
+        spec.type = *std::move(known);
+        told.back() = true;
+      }
+    }
+    results.push_back(std::move(spec));
+  }
+  Node* node = graph.add_node(fmt::format("onnx.{}.{}", domain, c.proto().op_type), c.inputs(), std::move(attributes),
+                              std::move(results));
+  node->set_source(c.source());
+  for (std::size_t i = 0; i < c.output_count(); ++i) {
+    if (Value* value = node->result(i)) {
+      c.give(i, value);
+      if (!told[i]) untyped_.insert(value);
+    }
+  }
+  return {};
+}
+
+Status Importer::call_function(const FunctionProto& function, const NodeProto& node, std::vector<Value*> inputs,
+                               Scope& scope, const std::string& source) {
+  const auto place = [&] { return fmt::format("function {}.{}", function.domain, function.name); };
+  if (std::ranges::find(calls_, &function) != calls_.end())
+    return refused("calls itself, directly or through others", place());
+  if (scope.depth + 1 > options_.max_depth)
+    return refused(fmt::format("nests deeper than {}", options_.max_depth), place());
+  if (inputs.size() > function.inputs.size() || node.outputs.size() > function.outputs.size()) {
+    return refused(fmt::format("is called with {} inputs and {} outputs; it has {} and {}", inputs.size(),
+                               node.outputs.size(), function.inputs.size(), function.outputs.size()),
+                   place());
+  }
+  Scope inner;
+  inner.graph = scope.graph;
+  inner.depth = scope.depth + 1;
+  inner.prefix = source + "/";
+  for (const OperatorSet& o : function.opsets) inner.opsets[canonical_domain(o.domain)] = o.version;
+  auto arguments = std::make_shared<std::map<std::string_view, const AttributeProto*>>();
+  for (const AttributeProto& a : function.attribute_defaults) (*arguments)[a.name] = &a;
+  for (const AttributeProto& a : node.attributes) {
+    const AttributeProto* value = &a;
+    if (!a.reference.empty()) {
+      const auto it = scope.arguments ? scope.arguments->find(a.reference) : decltype(scope.arguments->end()){};
+      if (!scope.arguments || it == scope.arguments->end()) continue;
+      value = it->second;
+    }
+    (*arguments)[a.name] = value;
+  }
+  inner.arguments = std::move(arguments);
+  for (std::size_t i = 0; i < function.inputs.size(); ++i) {
+    TRY(define(inner, function.inputs[i], i < inputs.size() ? inputs[i] : nullptr));
+  }
+  calls_.push_back(&function);
+  auto status = read_nodes(function.nodes, inner);
+  calls_.pop_back();
+  if (!status) return std::unexpected(std::move(status).error().within(place()));
+  for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.outputs[i].empty()) continue;
+    Value* value = inner.find(function.outputs[i]);
+    if (value == nullptr) return refused(fmt::format("output '{}' is never defined", function.outputs[i]), place());
+    apply_hint(scope, node.outputs[i], value);
+    TRY(define(scope, node.outputs[i], value));
+  }
+  return {};
+}
+
+Status Importer::read_region(const GraphProto& proto, const Scope& outer, Graph& region,
+                             std::span<const Type> input_types) {
+  if (outer.depth + 1 > options_.max_depth)
+    return refused(fmt::format("graphs nest deeper than {}", options_.max_depth));
+  if (proto.inputs.size() != input_types.size()) {
+    return refused(fmt::format("the graph '{}' has {} inputs where {} are given", proto.name, proto.inputs.size(),
+                               input_types.size()));
+  }
+  Scope scope;
+  scope.graph = &region;
+  scope.parent = &outer;
+  scope.opsets = outer.opsets;
+  scope.arguments = outer.arguments;
+  scope.prefix = outer.prefix;
+  scope.depth = outer.depth + 1;
+  for (const ValueInfoProto& v : proto.value_infos) scope.hints.emplace(v.name, &v.type);
+  for (const ValueInfoProto& v : proto.outputs) scope.hints.emplace(v.name, &v.type);
+  for (std::size_t i = 0; i < input_types.size(); ++i) {
+    TRY(define(scope, proto.inputs[i].name, region.add_input(region.fresh_name(proto.inputs[i].name), input_types[i])));
+  }
+  TRY(read_constants(proto, scope));
+  TRY(read_nodes(proto.nodes, scope));
+  for (const ValueInfoProto& v : proto.outputs) region.add_output(TRY(resolve(scope, v.name)), std::string(v.name));
+  return {};
+}
+
+Result<std::unique_ptr<Graph>> Importer::run() {
+  if (!model_.graph) return refused("there is no graph in the file", {}, "this is not an ONNX model");
+  TRY(read_opsets());
+  TRY(index_functions());
+  const GraphProto& proto = *model_.graph;
+  auto graph = std::make_unique<Graph>("main");
+  Scope scope;
+  scope.graph = graph.get();
+  scope.opsets = opsets_;
+  for (const ValueInfoProto& v : proto.value_infos) scope.hints.emplace(v.name, &v.type);
+  for (const ValueInfoProto& v : proto.outputs) scope.hints.emplace(v.name, &v.type);
+
+  // An input with an initializer is a default that callers rarely change: it becomes a constant.
+  std::unordered_map<std::string_view, bool> initialized;
+  for (const TensorProto& t : proto.initializers) initialized[t.name] = true;
+  for (const SparseTensorProto& t : proto.sparse_initializers) initialized[t.values ? t.values->name : ""] = true;
+  for (const ValueInfoProto& input : proto.inputs) {
+    if (initialized.contains(input.name)) continue;
+    auto type = this->type(input.type, *graph);
+    if (!type) return std::unexpected(std::move(type).error().within(fmt::format("input '{}'", input.name)));
+    if (scope.find(input.name) != nullptr) return refused(fmt::format("input '{}' is defined twice", input.name));
+    TRY(define(scope, input.name, graph->add_input(std::string(input.name), *std::move(type))));
+  }
+  bind_symbols_ = false;
+  TRY(read_constants(proto, scope));
+  TRY(read_nodes(proto.nodes, scope));
+  for (const ValueInfoProto& output : proto.outputs) {
+    auto value = resolve(scope, output.name);
+    if (!value || *value == nullptr) return refused(fmt::format("output '{}' is never computed", output.name));
+    graph->add_output(*value, std::string(output.name));
+  }
+  return graph;
+}
+
+}  // namespace burnish::onnx
+
+namespace burnish {
+
+Result<std::unique_ptr<Graph>> import_onnx(std::span<const std::byte> bytes, const ImportOptions& options,
+                                           std::shared_ptr<const void> owner) {
+  const auto model = TRY(onnx::parse_model(bytes, options.limits));
+  return onnx::Importer(model, options, std::move(owner), {}).run();
+}
+
+Result<std::unique_ptr<Graph>> import_onnx(const std::string& path, const ImportOptions& options) {
+  const auto file = TRY(MappedFile::open(path));
+  const auto import = [&]() -> Result<std::unique_ptr<Graph>> {
+    const auto model = TRY(onnx::parse_model(file->bytes(), options.limits));
+    return onnx::Importer(model, options, file, onnx::ExternalFiles(path)).run();
+  };
+  auto graph = import();
+  if (!graph) return std::unexpected(std::move(graph).error().within(path));
+  return graph;
+}
+
+}  // namespace burnish

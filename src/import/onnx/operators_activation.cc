@@ -1,0 +1,94 @@
+// Activations and softmax.
+
+#include <fmt/format.h>
+
+#include "import/onnx/node_context.h"
+
+namespace burnish::onnx {
+namespace {
+
+// Before opset 13 these flattened the input to a matrix at `axis` (1 unless given) and worked on its rows.
+template <const char* target>
+Status softmax_like(NodeContext& c) {
+  const bool rows = c.opset() < 13;
+  const int64_t given = c.integer("axis", rows ? 1 : -1);
+  if (!rows) {
+    c.give(c.op(target, {c.in(0)}, {{"axis", given}}));
+    return {};
+  }
+  const Dims dims = TRY(c.dims(0));
+  const auto rank = static_cast<int64_t>(dims.size());
+  const int64_t axis = given == rank ? rank : TRY(c.axis(given, rank));
+  if (axis == rank - 1) {
+    c.give(c.op(target, {c.in(0)}, {{"axis", int64_t{-1}}}));
+    return {};
+  }
+  const Dims matrix = {product(std::span(dims).first(static_cast<std::size_t>(axis))),
+                       product(std::span(dims).subspan(static_cast<std::size_t>(axis)))};
+  Value* flat = c.op("reshape", {c.in(0)}, {{"shape", matrix}});
+  c.give(c.op("reshape", {c.op(target, {flat}, {{"axis", int64_t{-1}}})}, {{"shape", dims}}));
+  return {};
+}
+constexpr char kSoftmax[] = "softmax", kLogSoftmax[] = "log_softmax", kHardmax[] = "hardmax";
+
+// x + bias below -lambda, x - bias above lambda, 0 between.
+Status shrink(NodeContext& c) {
+  if (!c.has(0)) return c.error("input 0 is missing");
+  Value* x = c.in(0);
+  const double lambda = c.real("lambd", 0.5), bias = c.real("bias", 0);
+  Value* above =
+      c.op("select", {c.op("gt", {x, c.number(x, lambda)}), c.op("sub", {x, c.number(x, bias)}), c.number(x, 0)});
+  c.give(c.op("select", {c.op("lt", {x, c.number(x, -lambda)}), c.op("add", {x, c.number(x, bias)}), above}));
+  return {};
+}
+
+Status swish(NodeContext& c) {
+  if (!c.has(0)) return c.error("input 0 is missing");
+  const double alpha = c.real("alpha", 1);
+  if (alpha == 1) c.give(c.op("silu", {c.in(0)}));
+  else c.give(c.op("mul", {c.in(0), c.op("sigmoid", {c.op("mul", {c.in(0), c.number(c.in(0), alpha)})})}));
+  return {};
+}
+
+// Before opset 7 a slope of one axis belonged to the channels.
+Status prelu(NodeContext& c) {
+  if (!c.has(0) || !c.has(1)) return c.error("an input is missing");
+  Value* slope = c.in(1);
+  if (c.opset() < 7 && slope->type().is_ranked_tensor() && slope->type().rank() == 1) {
+    const int64_t rank = TRY(c.rank(0));
+    Ints axes;
+    for (int64_t i = 2; i < rank; ++i) axes.push_back(i - 1);
+    const bool shared = slope->type().dims[0] == Dim(1);
+    if (!axes.empty() && !shared) slope = c.op("unsqueeze", {slope}, {{"axes", axes}});
+  }
+  c.give(c.op("prelu", {c.in(0), slope}));
+  return {};
+}
+
+constexpr OperatorRow kRows[] = {
+    {"Relu", 1, nullptr, "relu", "-consumed_inputs"},
+    {"LeakyRelu", 1, nullptr, "leaky_relu", "-consumed_inputs, alpha=0.01"},
+    {"PRelu", 1, prelu, {}},
+    {"Elu", 1, nullptr, "elu", "-consumed_inputs, alpha=1.0"},
+    {"Selu", 6, nullptr, "selu", "alpha=1.67326319217681884765625, gamma=1.05070102214813232421875"},
+    {"Selu", 1, nullptr, "selu", "-consumed_inputs, alpha=1.6732, gamma=1.0507"},
+    {"Celu", 12, nullptr, "celu", "alpha=1.0"},
+    {"ThresholdedRelu", 10, nullptr, "thresholded_relu", "alpha=1.0"},
+    {"HardSigmoid", 1, nullptr, "hard_sigmoid", "-consumed_inputs, alpha=0.2, beta=0.5"},
+    {"HardSwish", 14, nullptr, "hard_swish"},
+    {"Softplus", 1, nullptr, "softplus"},
+    {"Softsign", 1, nullptr, "softsign"},
+    {"Mish", 18, nullptr, "mish"},
+    {"Gelu", 20, nullptr, "gelu"},
+    {"Swish", 24, swish, {}},
+    {"Shrink", 9, shrink, {}},
+    {"Softmax", 1, softmax_like<kSoftmax>, {}},
+    {"LogSoftmax", 1, softmax_like<kLogSoftmax>, {}},
+    {"Hardmax", 1, softmax_like<kHardmax>, {}},
+};
+
+}  // namespace
+
+std::span<const OperatorRow> activation_rows() { return kRows; }
+
+}  // namespace burnish::onnx

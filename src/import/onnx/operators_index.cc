@@ -1,0 +1,125 @@
+// Gathering, scattering, searching, sorting, resizing.
+
+#include <fmt/format.h>
+
+#include "import/onnx/node_context.h"
+
+namespace burnish::onnx {
+namespace {
+
+Status need_inputs(NodeContext& c, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!c.has(i)) return c.error(fmt::format("input {} is missing", i));
+  }
+  return {};
+}
+
+Status gather_elements(NodeContext& c) {
+  TRY(need_inputs(c, 2));
+  c.give(c.op("gather_elements", {c.in(0), c.in(1)}, {{"axis", c.integer("axis", 0)}}));
+  return {};
+}
+
+Status top_k(NodeContext& c) {
+  TRY(need_inputs(c, c.opset() < 10 ? 1 : 2));
+  Value* k = c.in(1);
+  if (c.opset() < 10) {
+    const int64_t count = c.integer("k", 0);
+    k = c.i64s(std::span(&count, 1));
+  }
+  Value* operands[] = {c.in(0), k};
+  c.give_all(
+      "top_k", operands,
+      {{"axis", c.integer("axis", -1)}, {"largest", c.integer("largest", 1)}, {"sorted", c.integer("sorted", 1)}}, 2);
+  return {};
+}
+
+// ONNX fixes four results; the catalogue's operator has them all.
+Status unique(NodeContext& c) {
+  TRY(need_inputs(c, 1));
+  AttributeMap attributes = {{"sorted", c.integer("sorted", 1)}};
+  if (c.has_attribute("axis")) attributes.emplace("axis", c.integer("axis", 0));
+  c.give_all("unique", c.inputs(), std::move(attributes), 4);
+  return {};
+}
+
+// The elements (of an axis, or of the flattened tensor) whose condition holds; a condition that is too short means false.
+Status compress(NodeContext& c) {
+  TRY(need_inputs(c, 2));
+  Value* where = c.op("non_zero", {c.in(1)});
+  const Ints flat = {-1};
+  Value* indices = c.op("dynamic_reshape", {where, c.i64s(flat)});
+  if (c.has_attribute("axis")) {
+    c.give(c.op("gather", {c.in(0), indices}, {{"axis", c.integer("axis", 0)}}));
+  } else {
+    c.give(c.op("gather", {c.op("dynamic_reshape", {c.in(0), c.i64s(flat)}), indices}, {{"axis", int64_t{0}}}));
+  }
+  return {};
+}
+
+Status one_hot(NodeContext& c) {
+  TRY(need_inputs(c, 3));
+  c.give(c.op("one_hot", {c.in(0), c.in(1), c.in(2)}, {{"axis", c.integer("axis", -1)}}));
+  return {};
+}
+
+// Scales of the first Upsample are attributes; all Upsamples are nearest with floor or linear, on asymmetric coordinates.
+Status upsample(NodeContext& c) {
+  TRY(need_inputs(c, 1));
+  const std::string mode = c.string("mode", "nearest");
+  Value* scales = c.in(1);
+  if (c.opset() < 9) {
+    Floats values = c.reals("scales");
+    if (c.opset() < 7) values = {1, 1, c.real("height_scale", 1), c.real("width_scale", 1)};
+    const std::vector<float> floats(values.begin(), values.end());
+    scales = c.b().constant(Tensor::f32s({static_cast<int64_t>(floats.size())}, floats));
+  }
+  if (scales == nullptr) return c.error("the scales are missing");
+  c.give(c.op("resize", {c.in(0), nullptr, scales},
+              {{"mode", mode == "bilinear" ? "linear" : mode},
+               {"coordinate_transformation_mode", std::string("asymmetric")},
+               {"nearest_mode", std::string("floor")}}));
+  return {};
+}
+
+// Opset 10's Resize is Upsample that can also shrink.
+Status resize_10(NodeContext& c) {
+  TRY(need_inputs(c, 2));
+  const std::string mode = c.string("mode", "nearest");
+  c.give(c.op("resize", {c.in(0), nullptr, c.in(1)},
+              {{"mode", mode},
+               {"coordinate_transformation_mode", std::string("asymmetric")},
+               {"nearest_mode", std::string("floor")}}));
+  return {};
+}
+
+constexpr OperatorRow kRows[] = {
+    {"Gather", 1, nullptr, "gather"},
+    {"GatherElements", 11, gather_elements, {}},
+    {"GatherND", 11, nullptr, "gather_nd"},
+    {"Scatter", 9, nullptr, "scatter_elements"},
+    {"ScatterElements", 11, nullptr, "scatter_elements"},
+    {"ScatterND", 11, nullptr, "scatter_nd"},
+    {"TensorScatter", 24, nullptr, "tensor_scatter"},
+    {"TopK", 1, top_k, {}},
+    {"NonZero", 9, nullptr, "non_zero"},
+    {"OneHot", 9, one_hot, {}},
+    {"Unique", 11, unique, {}},
+    {"Compress", 9, compress, {}},
+    {"EyeLike", 9, nullptr, "eye_like"},
+    {"Upsample", 1, upsample, {}},
+    {"Resize", 10, resize_10, {}},
+    {"Resize", 11, nullptr, "resize"},
+    {"GridSample", 16, nullptr, "grid_sample"},
+    {"AffineGrid", 20, nullptr, "affine_grid"},
+    {"RoiAlign", 16, nullptr, "roi_align"},
+    {"RoiAlign", 10, nullptr, "roi_align", "coordinate_transformation_mode=\"output_half_pixel\""},
+    {"MaxRoiPool", 1, nullptr, "max_roi_pool"},
+    {"NonMaxSuppression", 10, nullptr, "non_max_suppression"},
+};
+
+}  // namespace
+
+std::span<const OperatorRow> index_rows() { return kRows; }
+
+}  // namespace burnish::onnx

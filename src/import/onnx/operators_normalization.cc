@@ -1,0 +1,97 @@
+// Normalisation layers.
+
+#include <fmt/format.h>
+
+#include "import/onnx/node_context.h"
+
+namespace burnish::onnx {
+namespace {
+
+Status need_inputs(NodeContext& c, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!c.has(i)) return c.error(fmt::format("input {} is missing", i));
+  }
+  return {};
+}
+
+// Statistics and parameters may have another float dtype than x, which the result has.
+Status batch_norm(NodeContext& c) {
+  TRY(need_inputs(c, 5));
+  if (c.opset() < 9 && c.integer("spatial", 1) == 0)
+    return c.error("statistics per activation (spatial = 0) are not supported");
+  const bool inference = c.opset() >= 14  ? c.integer("training_mode", 0) == 0
+                         : c.opset() >= 7 ? !c.wanted(1)
+                                          : c.integer("is_test", 0) != 0 || !c.wanted(1);
+  const double epsilon = c.real("epsilon", 1e-5);
+  if (inference) {
+    const DType dtype = c.dtype(0);
+    c.give(
+        c.op("batch_norm",
+             {c.in(0), c.cast(c.in(1), dtype), c.cast(c.in(2), dtype), c.cast(c.in(3), dtype), c.cast(c.in(4), dtype)},
+             {{"epsilon", epsilon}}));
+    return {};
+  }
+  c.give_all("batch_norm_training", c.inputs(), {{"epsilon", epsilon}, {"momentum", c.real("momentum", 0.9)}},
+             c.output_count());
+  return {};
+}
+
+Status layer_norm(NodeContext& c) {
+  TRY(need_inputs(c, 1));
+  Value* operands[] = {c.in(0), c.cast(c.in(1), c.dtype(0)), c.cast(c.in(2), c.dtype(0))};
+  c.give_all("layer_norm", std::span(operands, c.input_count()),
+             {{"axis", c.integer("axis", -1)}, {"epsilon", c.real("epsilon", 1e-5)}}, c.output_count());
+  return {};
+}
+
+Status rms_norm(NodeContext& c) {
+  TRY(need_inputs(c, 2));
+  c.give(c.op("rms_norm", {c.in(0), c.cast(c.in(1), c.dtype(0))},
+              {{"axis", c.integer("axis", -1)}, {"epsilon", c.real("epsilon", 1e-5)}}));
+  return {};
+}
+
+// Opset 18 had scale and bias per group; 21 made them per channel.
+Status group_norm(NodeContext& c) {
+  TRY(need_inputs(c, 3));
+  const int64_t groups = c.integer("num_groups", 0);
+  Value *scale = c.in(1), *bias = c.in(2);
+  if (groups < 1) return c.error("attribute 'num_groups' must be positive");
+  if (c.opset() < 21) {
+    const Dims dims = TRY(c.dims(0));
+    if (dims.size() < 2) return c.error("input 0 has no channels");
+    const Dim each = floordiv(dims[1], Dim(groups));
+    const auto per_channel = [&](Value* v) {
+      Value* column = c.op("reshape", {v}, {{"shape", Dims{Dim(groups), Dim(1)}}});
+      return c.op("reshape", {c.op("broadcast", {column}, {{"shape", Dims{Dim(groups), each}}})},
+                  {{"shape", Dims{dims[1]}}});
+    };
+    scale = per_channel(scale);
+    bias = per_channel(bias);
+  }
+  c.give(c.op("group_norm", {c.in(0), scale, bias}, {{"groups", groups}, {"epsilon", c.real("epsilon", 1e-5)}}));
+  return {};
+}
+
+Status mean_variance(NodeContext& c) {
+  TRY(need_inputs(c, 1));
+  c.give(c.op("mean_variance_norm", {c.in(0)}, {{"axes", c.ints("axes", {0, 2, 3})}}));
+  return {};
+}
+
+constexpr OperatorRow kRows[] = {
+    {"BatchNormalization", 1, batch_norm, {}},
+    {"InstanceNormalization", 1, nullptr, "instance_norm", "-consumed_inputs, epsilon=1e-05"},
+    {"LayerNormalization", 17, layer_norm, {}},
+    {"RMSNormalization", 23, rms_norm, {}},
+    {"GroupNormalization", 18, group_norm, {}},
+    {"LRN", 1, nullptr, "lrn", "alpha=0.0001, beta=0.75, bias=1.0"},
+    {"LpNormalization", 1, nullptr, "lp_normalize", "axis=-1, p=2"},
+    {"MeanVarianceNormalization", 9, mean_variance, {}},
+};
+
+}  // namespace
+
+std::span<const OperatorRow> normalization_rows() { return kRows; }
+
+}  // namespace burnish::onnx

@@ -1,0 +1,119 @@
+// Quantised forms: everything becomes quantize and dequantize around plain operators.
+
+#include <fmt/format.h>
+
+#include "import/onnx/node_context.h"
+
+namespace burnish::onnx {
+namespace {
+
+Status need_inputs(NodeContext& c, std::initializer_list<std::size_t> inputs) {
+  for (std::size_t i : inputs) {
+    if (!c.has(i)) return c.error(fmt::format("input {} is missing", i));
+  }
+  return {};
+}
+
+Status quantize(NodeContext& c) {
+  TRY(need_inputs(c, {0, 1}));
+  DType dtype = c.has(2) ? c.dtype(2) : DType::u8;
+  if (!c.has(2) && c.integer("output_dtype", 0) != 0) dtype = TRY(c.dtype_attribute("output_dtype"));
+  c.give(c.op("quantize", {c.in(0), c.in(1), c.in(2)},
+              {{"axis", c.integer("axis", 1)},
+               {"block", c.integer("block_size", 0)},
+               {"dtype", dtype},
+               {"saturate", c.integer("saturate", 1)}}));
+  return {};
+}
+
+Status dequantize(NodeContext& c) {
+  TRY(need_inputs(c, {0, 1}));
+  DType dtype = c.dtype(1) == DType::f8e8m0 ? DType::f32 : c.dtype(1);
+  if (c.integer("output_dtype", 0) != 0) dtype = TRY(c.dtype_attribute("output_dtype"));
+  c.give(c.op("dequantize", {c.in(0), c.in(1), c.in(2)},
+              {{"axis", c.integer("axis", 1)}, {"block", c.integer("block_size", 0)}, {"dtype", dtype}}));
+  return {};
+}
+
+// y_scale = (max(0, max x) - min(0, min x)) / 255; y_zero_point = round(saturate(-min / y_scale)).
+Status dynamic_quantize(NodeContext& c) {
+  TRY(need_inputs(c, {0}));
+  const int64_t rank = TRY(c.rank(0));
+  Ints axes;
+  for (int64_t i = 0; i < rank; ++i) axes.push_back(i);
+  const auto extreme = [&](std::string_view kind) {
+    Value* x = c.in(0);
+    Value* r = rank == 0 ? x : c.op("reduce", {x}, {{"kind", std::string(kind)}, {"axes", axes}, {"keep", int64_t{0}}});
+    return c.op(kind, {r, c.number(x, 0)});
+  };
+  Value *low = extreme("min"), *high = extreme("max");
+  Value* scale = c.op("div", {c.op("sub", {high, low}), c.number(c.in(0), 255)});
+  Value* zero =
+      c.op("round_even",
+           {c.op("clip", {c.op("div", {c.op("neg", {low}), scale}), c.number(c.in(0), 0), c.number(c.in(0), 255)})});
+  // All zeros have the scale 0, and 0 / 0 is no number.
+  Value* safe = c.op("select", {c.op("eq", {scale, c.number(c.in(0), 0)}), c.number(c.in(0), 0), zero});
+  Value* point = c.op("cast", {safe}, {{"dtype", DType::u8}});
+  c.give(c.op("quantize", {c.in(0), scale, point}, {{"axis", int64_t{0}}, {"dtype", DType::u8}}));
+  c.give(1, scale);
+  c.give(2, point);
+  return {};
+}
+
+// One element per column, as a scale that broadcasts, or a scalar.
+Value* as_scalar(NodeContext& c, Value* v) {
+  if (v == nullptr || !v->type().is_ranked_tensor() || v->type().rank() != 1 || !(v->type().dims[0] == Dim(1)))
+    return v;
+  return c.op("reshape", {v}, {{"shape", Dims{}}});
+}
+
+Status qlinear_matmul(NodeContext& c) {
+  TRY(need_inputs(c, {0, 1, 2, 3, 4, 5, 6, 7}));
+  Value* a = c.op("dequantize", {c.in(0), as_scalar(c, c.cast(c.in(1), DType::f32)), as_scalar(c, c.in(2))},
+                  {{"axis", int64_t{-2}}, {"dtype", DType::f32}});
+  Value* b = c.op("dequantize", {c.in(3), as_scalar(c, c.cast(c.in(4), DType::f32)), as_scalar(c, c.in(5))},
+                  {{"axis", int64_t{-1}}, {"dtype", DType::f32}});
+  c.give(c.op("quantize", {c.op("matmul", {a, b}), as_scalar(c, c.cast(c.in(6), DType::f32)), as_scalar(c, c.in(7))},
+              {{"axis", int64_t{-1}}, {"dtype", c.dtype(7)}}));
+  return {};
+}
+
+Status qlinear_conv(NodeContext& c) {
+  TRY(need_inputs(c, {0, 1, 2, 3, 4, 5, 6, 7}));
+  const int64_t rank = TRY(c.rank(3));
+  if (rank < 2) return c.error("the weights have no channels");
+  const auto spatial = static_cast<std::size_t>(rank - 2);
+  Value* x = c.op("dequantize", {c.in(0), as_scalar(c, c.in(1)), as_scalar(c, c.in(2))},
+                  {{"axis", int64_t{1}}, {"dtype", DType::f32}});
+  Value* w = c.op("dequantize", {c.in(3), as_scalar(c, c.in(4)), as_scalar(c, c.in(5))},
+                  {{"axis", int64_t{0}}, {"dtype", DType::f32}});
+  Value* bias = nullptr;
+  if (c.has(8)) {
+    // The bias is in units of x_scale * w_scale.
+    Value* unit = c.op("mul", {as_scalar(c, c.in(1)), as_scalar(c, c.in(4))});
+    bias = c.op("mul", {c.op("cast", {c.in(8)}, {{"dtype", DType::f32}}), unit});
+  }
+  Value* y = c.op("conv", {x, w, bias},
+                  {{"strides", c.ints("strides", Ints(spatial, 1))},
+                   {"dilations", c.ints("dilations", Ints(spatial, 1))},
+                   {"pads", c.ints("pads", Ints(2 * spatial, 0))},
+                   {"groups", c.integer("group", 1)},
+                   {"auto_pad", c.string("auto_pad", "NOTSET")}});
+  c.give(c.op("quantize", {y, as_scalar(c, c.in(6)), as_scalar(c, c.in(7))},
+              {{"axis", int64_t{1}}, {"dtype", c.dtype(7)}}));
+  return {};
+}
+
+constexpr OperatorRow kRows[] = {
+    {"QuantizeLinear", 10, quantize, {}},
+    {"DequantizeLinear", 10, dequantize, {}},
+    {"DynamicQuantizeLinear", 11, dynamic_quantize, {}},
+    {"QLinearMatMul", 10, qlinear_matmul, {}},
+    {"QLinearConv", 10, qlinear_conv, {}},
+};
+
+}  // namespace
+
+std::span<const OperatorRow> quantize_rows() { return kRows; }
+
+}  // namespace burnish::onnx

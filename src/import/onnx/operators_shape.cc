@@ -1,0 +1,256 @@
+// What moves and relabels elements without computing.
+
+#include <algorithm>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "import/onnx/node_context.h"
+
+namespace burnish::onnx {
+namespace {
+
+Status need_input(NodeContext& c, std::size_t i = 0) {
+  if (c.has(i)) return {};
+  return c.error(fmt::format("input {} is missing", i));
+}
+
+Status reshape(NodeContext& c) {
+  TRY(need_input(c));
+  Value* shape = c.opset() < 5 ? c.i64s(c.ints("shape")) : c.in(1);
+  if (shape == nullptr) return c.error("the shape is missing");
+  c.give(c.op("dynamic_reshape", {c.in(0), shape}, {{"allow_zero", c.integer("allowzero", 0)}}));
+  return {};
+}
+
+Status transpose(NodeContext& c) {
+  TRY(need_input(c));
+  Ints permutation = c.ints("perm");
+  if (!c.has_attribute("perm")) {
+    const int64_t rank = TRY(c.rank(0));
+    for (int64_t i = rank - 1; i >= 0; --i) permutation.push_back(i);
+  }
+  c.give(c.op("transpose", {c.in(0)}, {{"permutation", permutation}}));
+  return {};
+}
+
+// Axes: an attribute, from opset 13 on an operand. `ours` has an attribute form, `dynamic` an operand form.
+Status squeeze(NodeContext& c) {
+  TRY(need_input(c));
+  if (c.opset() < 13 && c.has_attribute("axes")) c.give(c.op("dynamic_squeeze", {c.in(0), c.i64s(c.ints("axes"))}));
+  else if (c.has(1)) c.give(c.op("dynamic_squeeze", {c.in(0), c.in(1)}));
+  else c.give(c.op("dynamic_squeeze", {c.in(0)}));
+  return {};
+}
+
+Status unsqueeze(NodeContext& c) {
+  TRY(need_input(c));
+  Value* axes = c.opset() < 13 ? c.i64s(c.ints("axes")) : c.in(1);
+  if (axes == nullptr) return c.error("the axes are missing");
+  c.give(c.op("dynamic_unsqueeze", {c.in(0), axes}));
+  return {};
+}
+
+Status tile(NodeContext& c) {
+  TRY(need_input(c));
+  TRY(need_input(c, 1));
+  if (c.opset() >= 6) {
+    c.give(c.op("dynamic_tile", {c.in(0), c.in(1)}));
+    return {};
+  }
+  // Before opset 6: how often, and along which axis.
+  const auto tiles = c.known_ints(1), axis = c.known_ints(2);
+  const int64_t rank = TRY(c.rank(0));
+  if (!tiles || !axis || tiles->size() != 1 || axis->size() != 1) return c.error("tiles and axis must be constants");
+  Ints repeats(static_cast<std::size_t>(rank), 1);
+  repeats[static_cast<std::size_t>(TRY(c.axis((*axis)[0], rank)))] = (*tiles)[0];
+  c.give(c.op("dynamic_tile", {c.in(0), c.i64s(repeats)}));
+  return {};
+}
+
+Status slice(NodeContext& c) {
+  TRY(need_input(c));
+  if (c.opset() >= 10) {
+    TRY(need_input(c, 1));
+    TRY(need_input(c, 2));
+    c.give(c.op("dynamic_slice", {c.in(0), c.in(1), c.in(2), c.in(3), c.in(4)}));
+    return {};
+  }
+  const Ints starts = c.ints("starts"), ends = c.ints("ends");
+  Ints axes = c.ints("axes");
+  for (std::size_t i = 0; !c.has_attribute("axes") && i < starts.size(); ++i) axes.push_back(static_cast<int64_t>(i));
+  c.give(c.op("dynamic_slice", {c.in(0), c.i64s(starts), c.i64s(ends), c.i64s(axes)}));
+  return {};
+}
+
+Status concat(NodeContext& c) {
+  if (c.input_count() == 0) return c.error("has no inputs");
+  for (std::size_t i = 0; i < c.input_count(); ++i) TRY(need_input(c, i));
+  c.give(c.builder_op("concat", c.inputs(), {{"axis", c.integer("axis", 1)}}));
+  return {};
+}
+
+Status split(NodeContext& c) {
+  TRY(need_input(c));
+  const int64_t axis = c.integer("axis", 0);
+  const auto count = static_cast<int64_t>(c.output_count());
+  std::optional<Ints> sizes;
+  if (c.opset() < 13) {
+    if (c.has_attribute("split")) sizes = c.ints("split");
+    else if (c.has(1)) sizes = c.known_ints(1);
+  } else if (c.has(1)) {
+    sizes = c.known_ints(1);
+  }
+  if (sizes) {
+    c.give_all("split", {{c.in(0)}}, {{"axis", axis}, {"sizes", to_dims(*sizes)}}, c.output_count());
+    return {};
+  }
+  if (c.integer("num_outputs", count) != count) return c.error("attribute 'num_outputs' is not the number of outputs");
+  Value* operands[] = {c.in(0), c.in(1)};
+  c.give_all("split_by", std::span(operands, c.has(1) ? 2 : 1), {{"axis", axis}, {"num_outputs", count}},
+             c.output_count());
+  return {};
+}
+
+// `paddings` in opset 1, `pads` in 2, operands from 11 on.
+Status pad(NodeContext& c) {
+  TRY(need_input(c));
+  const std::string mode = c.string("mode", "constant");
+  Value *pads = c.in(1), *value = c.in(2), *axes = c.in(3);
+  if (c.opset() < 11) {
+    const Ints amounts = c.ints(c.opset() < 2 ? "paddings" : "pads");
+    pads = c.i64s(amounts);
+    value = mode == "constant" ? c.number(c.in(0), c.real("value", 0)) : nullptr;
+    axes = nullptr;
+  }
+  if (pads == nullptr) return c.error("the amounts are missing");
+  // The value may come as a tensor of one element.
+  if (value != nullptr && (!value->type().ranked || value->type().rank() != 0))
+    value = c.op("dynamic_reshape", {value, c.i64s({})});
+  c.give(c.op("dynamic_pad", {c.in(0), pads, value, axes}, {{"mode", mode}}));
+  return {};
+}
+
+Status flatten(NodeContext& c) {
+  TRY(need_input(c));
+  c.give(c.op("flatten", {c.in(0)}, {{"axis", c.integer("axis", 1)}}));
+  return {};
+}
+
+Status shape_of(NodeContext& c) {
+  TRY(need_input(c));
+  AttributeMap attributes = {{"start", c.integer("start", 0)}};
+  if (c.has_attribute("end")) attributes.emplace("end", c.integer("end", 0));
+  c.give(c.op("shape_of", {c.in(0)}, std::move(attributes)));
+  return {};
+}
+
+Status constant_of_shape(NodeContext& c) {
+  TRY(need_input(c));
+  Tensor value = c.has_attribute("value") ? TRY(c.tensor("value")) : Tensor::scalar(DType::f32, 0);
+  if (value.elements() != 1) return c.error(fmt::format("the value has {} elements, not one", value.elements()));
+  c.give(c.op("fill", {c.in(0)}, {{"value", value.reshaped({})}}));
+  return {};
+}
+
+// Text names of types, in the first opset.
+Result<DType> cast_target(NodeContext& c) {
+  const AttributeProto* to = c.attribute("to");
+  if (to == nullptr || to->kind != AttributeProto::Kind::string) return c.dtype_attribute("to");
+  constexpr std::pair<std::string_view, DType> kNames[] = {
+      {"FLOAT", DType::f32},    {"DOUBLE", DType::f64}, {"FLOAT16", DType::f16}, {"INT8", DType::i8},
+      {"INT16", DType::i16},    {"INT32", DType::i32},  {"INT64", DType::i64},   {"UINT8", DType::u8},
+      {"UINT16", DType::u16},   {"UINT32", DType::u32}, {"UINT64", DType::u64},  {"BOOL", DType::boolean},
+      {"STRING", DType::string}};
+  for (const auto& [text, dtype] : kNames) {
+    if (to->s == text) return dtype;
+  }
+  return c.error("attribute 'to' names no element type");
+}
+
+Status cast_to(NodeContext& c, DType dtype) {
+  AttributeMap attributes = {{"dtype", dtype}, {"saturate", c.integer("saturate", 1)}};
+  // The rounding of f8e8m0: only the catalogue's own is offered.
+  const std::string rounding = c.string("round_mode", "up");
+  if (dtype == DType::f8e8m0 && rounding != "up") attributes.emplace("round_mode", rounding);
+  c.give(c.op("cast", {c.in(0)}, std::move(attributes)));
+  return {};
+}
+
+Status cast(NodeContext& c) {
+  TRY(need_input(c));
+  return cast_to(c, TRY(cast_target(c)));
+}
+
+Status cast_like(NodeContext& c) {
+  TRY(need_input(c));
+  TRY(need_input(c, 1));
+  return cast_to(c, c.dtype(1));
+}
+
+Status identity(NodeContext& c) {
+  TRY(need_input(c));
+  c.give(c.in(0));
+  return {};
+}
+
+// The mask, when asked for, says that everything was kept.
+Status dropout(NodeContext& c) {
+  TRY(need_input(c));
+  const double ratio = [&] {
+    if (const Tensor* t = c.constant(1); t != nullptr && t->elements() == 1) return t->real_at(0);
+    return c.has(1) ? 1.0 : c.real("ratio", 0.5);
+  }();
+  if (c.opset() >= 12 && c.has(2) && ratio != 0) {
+    const Tensor* training = c.constant(2);
+    if (training == nullptr)
+      return c.error("whether this is training must be a constant", "export the model for inference");
+    if (training->elements() != 1 || training->dtype() != DType::boolean)
+      return c.error("training_mode is not one bool");
+    if (training->int_at(0) != 0) {
+      c.foreign = true;
+      return {};
+    }
+  }
+  c.give(c.in(0));
+  if (c.wanted(1)) {
+    const DType dtype = c.opset() < 10 ? c.dtype(0) : DType::boolean;
+    c.give(1, c.op("fill", {c.op("shape_of", {c.in(0)})}, {{"value", Tensor::scalar(dtype, 1)}}));
+  }
+  return {};
+}
+
+constexpr OperatorRow kRows[] = {
+    {"Reshape", 1, reshape, {}},
+    {"Transpose", 1, transpose, {}},
+    {"Squeeze", 1, squeeze, {}},
+    {"Unsqueeze", 1, unsqueeze, {}},
+    {"Flatten", 1, flatten, {}},
+    {"Expand", 8, nullptr, "dynamic_broadcast"},
+    {"Tile", 1, tile, {}},
+    {"Slice", 1, slice, {}},
+    {"Concat", 1, concat, {}},
+    {"Split", 1, split, {}},
+    {"Pad", 1, pad, {}},
+    {"Shape", 1, shape_of, {}},
+    {"Size", 1, nullptr, "size_of"},
+    {"ConstantOfShape", 9, constant_of_shape, {}},
+    {"Range", 11, nullptr, "range", "-stash_type"},
+    {"Cast", 1, cast, {}},
+    {"CastLike", 15, cast_like, {}},
+    {"BitCast", 26, nullptr, "bitcast", "to>dtype"},
+    {"Identity", 1, identity, {}},
+    {"Dropout", 1, dropout, {}},
+    {"SpaceToDepth", 1, nullptr, "space_to_depth", "blocksize>block"},
+    {"DepthToSpace", 1, nullptr, "depth_to_space", "blocksize>block"},
+    {"CenterCropPad", 18, nullptr, "center_crop_pad"},
+    {"Trilu", 14, nullptr, "trilu"},
+    {"ReverseSequence", 10, nullptr, "reverse_sequence"},
+    {"Col2Im", 18, nullptr, "col2im"},
+};
+
+}  // namespace
+
+std::span<const OperatorRow> shape_rows() { return kRows; }
+
+}  // namespace burnish::onnx
