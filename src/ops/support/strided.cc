@@ -47,7 +47,7 @@ Sizes broadcast_strides(std::span<const int64_t> dims, std::span<const int64_t> 
   return strides;
 }
 
-bool advance(std::span<int64_t> position, std::span<const int64_t> dims) {
+bool next_position(std::span<int64_t> position, std::span<const int64_t> dims) {
   for (std::size_t i = position.size(); i-- > 0;) {
     if (++position[i] < dims[i]) return true;
     position[i] = 0;

@@ -19,7 +19,7 @@ Result<Sizes> broadcast_sizes(std::span<const int64_t> a, std::span<const int64_
 // Strides of an operand seen as `result`: 0 along dims that it repeats. Its dims must fit.
 Sizes broadcast_strides(std::span<const int64_t> dims, std::span<const int64_t> result);
 // The next position of a box in row-major order; false after the last.
-bool advance(std::span<int64_t> position, std::span<const int64_t> dims);
+bool next_position(std::span<int64_t> position, std::span<const int64_t> dims);
 std::string text(std::span<const int64_t> dims);  // "2,3"
 
 // Calls run(offsets, count, steps) for each innermost run of the box `dims`, in row-major order, for K operands at once.
