@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
+#include <type_traits>
 
 namespace burnish {
 
@@ -40,5 +42,8 @@ class ThreadPool {
 
 // The number of processors this process may use (affinity and cgroup quota counted), at least 1.
 int available_processors();
+// The part of it that control groups allow, 0 for no limit. `mount` is usually /sys/fs/cgroup, `membership` the text of
+// /proc/self/cgroup.
+int cgroup_processors(const std::string& mount, const std::string& membership);
 
 }  // namespace burnish
