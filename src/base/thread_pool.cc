@@ -27,7 +27,7 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kSpinAfterSession = std::chrono::microseconds(50);
 // ... and longer between the kernels of one run. Past it a step is so long that a wake no longer matters.
 constexpr auto kSpinInSession = std::chrono::milliseconds(2);
-constexpr int kPausesPerLook = 32;      // between looks at the clock
+constexpr int kPausesPerLook = 32;     // between looks at the clock
 constexpr int kPausesPerYield = 1024;  // so that a spinner cannot starve the thread that it waits for
 constexpr int64_t kMaxPieces = int64_t{1} << 31;
 

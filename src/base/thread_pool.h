@@ -27,7 +27,9 @@ class ThreadPool {
 
   template <class F>
   void parallel_for(int64_t tasks, int64_t grain, F&& f) {
-    run(tasks, grain, [](void* c, int64_t a, int64_t b, int w) { (*static_cast<std::remove_reference_t<F>*>(c))(a, b, w); },
+    run(
+        tasks, grain,
+        [](void* c, int64_t a, int64_t b, int w) { (*static_cast<std::remove_reference_t<F>*>(c))(a, b, w); },
         const_cast<void*>(static_cast<const void*>(&f)));
   }
 

@@ -1,6 +1,7 @@
 #pragma once
 // Processor levels that code is made for. Chosen by CPUID at run time; `--cpu` forces a lower one.
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -9,14 +10,17 @@
 namespace burnish {
 
 struct CpuFeatures {
-  int level = 2;  // x86-64-v2, v3 (AVX2, FMA), v4 (AVX-512 F BW CD DQ VL)
+  int level = 2;  // 0: not x86-64; 1: below x86-64-v2;
+                  // x86-64-v2, v3 (AVX2, FMA), v4 (AVX-512 F BW CD DQ VL)
   bool vnni = false;
   bool bf16 = false;
   int64_t l1_bytes = 32 << 10, l2_bytes = 512 << 10, l3_bytes = 8 << 20;  // cost model only; never part of results
-  std::string text() const;  // "x86-64-v4+vnni+bf16"
+  std::string text() const;                                               // "x86-64-v4+vnni+bf16"
   int vector_bytes() const { return level >= 4 ? 64 : level == 3 ? 32 : 16; }
   // Code made for `needed` runs here.
   bool supports(const CpuFeatures& needed) const;
+  // What `needed` has and this lacks, in words: "AVX2 and FMA (x86-64-v3), ..."; empty when it supports all of it.
+  std::string missing(const CpuFeatures& needed) const;
   bool operator==(const CpuFeatures&) const = default;
 };
 

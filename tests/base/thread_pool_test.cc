@@ -1,6 +1,5 @@
 #include "base/thread_pool.h"
 
-#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +9,8 @@
 #include <numeric>
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace burnish {
 namespace {
@@ -123,7 +124,10 @@ TEST(ThreadPool, ABusyProcessorDoesNotHangIt) {
   std::atomic<bool> stop{false};
   std::vector<std::thread> hogs;
   for (int i = 0; i < available_processors(); ++i) {
-    hogs.emplace_back([&] { while (!stop) {} });
+    hogs.emplace_back([&] {
+      while (!stop) {
+      }
+    });
   }
   {
     ThreadPool pool(2);
@@ -145,7 +149,10 @@ TEST(ThreadPool, WorksAgainAfterFork) {
       pool.parallel_for(100, 1, [&](int64_t first, int64_t last, int) { sum += last - first; });
       pool.end_session();
     }
-    { ThreadPool own(2); own.parallel_for(2, 1, [](int64_t, int64_t, int) {}); }
+    {
+      ThreadPool own(2);
+      own.parallel_for(2, 1, [](int64_t, int64_t, int) {});
+    }
     ::_exit(sum == 10000 ? 0 : 1);
   }
   int status = -1;
