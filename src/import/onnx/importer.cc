@@ -119,15 +119,20 @@ Status Importer::read_node(const NodeProto& node, Scope& scope) {
   Builder builder(*scope.graph, nullptr, source);
   NodeContext context(*this, scope, node, opset, source, inputs, builder);
   const OperatorRow* row = tainted ? nullptr : find_row(domain, node.op_type, opset);
-  if (row == nullptr) context.foreign = true;
-  else TRY(row->handler != nullptr ? row->handler(context) : import_direct(context, *row));
+  if (row == nullptr) {
+    context.foreign = true;
+  } else {
+    auto status = row->handler != nullptr ? row->handler(context) : import_direct(context, *row);
+    if (!context.foreign) TRY(std::move(status));
+  }
   if (context.foreign) {
     if (!tainted && options_.unknown != nullptr) {
       options_.unknown->push_back({std::string(domain), std::string(node.op_type), opset, source});
     }
     TRY(make_foreign(context, domain));
+  } else {
+    TRY(context.finish());
   }
-  TRY(context.finish());
   std::vector<const Node*> made;
   for (auto it = scope.graph->nodes().rbegin(); it != scope.graph->nodes().rend() && it->get() != last; ++it) {
     made.push_back(it->get());

@@ -114,8 +114,20 @@ void NodeContext::give(std::size_t i, Value* value) {
   if (i < outputs_.size()) outputs_[i] = value;
 }
 
+Value* NodeContext::op(std::string_view name, std::span<Value* const> operands, AttributeMap attributes) {
+  if (foreign || ops::find(name) == nullptr) {
+    foreign = true;
+    return nullptr;
+  }
+  return builder_.op(name, operands, std::move(attributes));
+}
+
 void NodeContext::give_all(std::string_view name, std::span<Value* const> operands, AttributeMap attributes,
                            std::size_t results) {
+  if (foreign || ops::find(name) == nullptr) {
+    foreign = true;
+    return;
+  }
   const std::vector<std::string> names(results);
   Node* node = builder_.node(name, operands, std::move(attributes), names, results);
   for (std::size_t i = 0; node != nullptr && i < results; ++i) give(i, node->result(i));

@@ -60,11 +60,10 @@ class NodeContext {
   std::span<Value* const> outputs() const { return outputs_; }
 
   // -- building
-  Value* builder_op(std::string_view name, std::span<Value* const> operands, AttributeMap attributes = {}) {
-    return builder_.op(name, operands, std::move(attributes));
-  }
+  // Null, and a foreign node in the end, when the catalogue has no such operator (yet).
+  Value* op(std::string_view name, std::span<Value* const> operands, AttributeMap attributes = {});
   Value* op(std::string_view name, std::initializer_list<Value*> operands, AttributeMap attributes = {}) {
-    return builder_.op(name, operands, std::move(attributes));
+    return op(name, std::span(operands.begin(), operands.size()), std::move(attributes));
   }
   // All results of a node, given as this node's outputs (those wanted).
   void give_all(std::string_view name, std::span<Value* const> operands, AttributeMap attributes, std::size_t results);

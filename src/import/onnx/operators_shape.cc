@@ -86,7 +86,7 @@ Status slice(NodeContext& c) {
 Status concat(NodeContext& c) {
   if (c.input_count() == 0) return c.error("has no inputs");
   for (std::size_t i = 0; i < c.input_count(); ++i) TRY(need_input(c, i));
-  c.give(c.builder_op("concat", c.inputs(), {{"axis", c.integer("axis", 1)}}));
+  c.give(c.op("concat", c.inputs(), {{"axis", c.integer("axis", 1)}}));
   return {};
 }
 
