@@ -17,15 +17,16 @@ struct PassContext {
 using PassFunction = Result<bool> (*)(Graph&, const PassContext&);
 
 namespace passes {
-Result<bool> remove_noops(Graph&, const PassContext&);        // identity, dropout, casts to the same dtype, empty pads ...
-Result<bool> fold_constants(Graph&, const PassContext&);      // constant operands; known contents become constants or `dims`
-Result<bool> fold_shapes(Graph&, const PassContext&);         // shape operands with known contents become attributes
+Result<bool> remove_noops(Graph&, const PassContext&);  // identity, dropout, casts to the same dtype, empty pads ...
+Result<bool> fold_constants(Graph&,
+                            const PassContext&);       // constant operands; known contents become constants or `dims`
+Result<bool> fold_shapes(Graph&, const PassContext&);  // shape operands with known contents become attributes
 Result<bool> common_subexpressions(Graph&, const PassContext&);
-Result<bool> fold_batch_norm(Graph&, const PassContext&);     // batch norm and scales into the weights before or after
-Result<bool> move_transposes(Graph&, const PassContext&);     // transposes and reshapes: cancel, merge, push
-Result<bool> algebra(Graph&, const PassContext&);             // table of rules, passes/algebra_rules.h
-Result<bool> recognise(Graph&, const PassContext&);           // attention, norms, GELU, hard-swish ... spelled out
-Result<bool> decompose(Graph&, const PassContext&);           // composites -> core, except `keep`
+Result<bool> fold_batch_norm(Graph&, const PassContext&);  // batch norm and scales into the weights before or after
+Result<bool> move_transposes(Graph&, const PassContext&);  // transposes and reshapes: cancel, merge, push
+Result<bool> algebra(Graph&, const PassContext&);          // table of rules, passes/algebra_rules.h
+Result<bool> recognise(Graph&, const PassContext&);        // attention, norms, GELU, hard-swish ... spelled out
+Result<bool> decompose(Graph&, const PassContext&);        // composites -> core, except `keep`
 }  // namespace passes
 
 }  // namespace burnish

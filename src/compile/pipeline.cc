@@ -1,0 +1,47 @@
+#include "compile/pipeline.h"
+
+namespace burnish {
+
+namespace {
+
+constexpr bool kRequired = true, kOptional = false;
+
+// A stage's rows are run in this order, again and again until none changes the graph.
+constexpr PassRow kPasses[] = {
+    {"simplify", "remove_noops", kOptional, passes::remove_noops},
+    {"simplify", "fold_shapes", kOptional, passes::fold_shapes},
+    {"simplify", "fold_constants", kOptional, passes::fold_constants},
+    {"simplify", "cse", kOptional, passes::common_subexpressions},
+    {"simplify", "algebra", kOptional, passes::algebra},
+    {"simplify", "recognise", kOptional, passes::recognise},
+    {"simplify", "fold_batch_norm", kOptional, passes::fold_batch_norm},
+    {"simplify", "move_transposes", kOptional, passes::move_transposes},
+
+    {"decompose", "composites", kRequired, passes::decompose},
+    {"decompose", "remove_noops", kOptional, passes::remove_noops},
+    {"decompose", "fold_shapes", kOptional, passes::fold_shapes},
+    {"decompose", "fold_constants", kOptional, passes::fold_constants},
+    {"decompose", "cse", kOptional, passes::common_subexpressions},
+    {"decompose", "algebra", kOptional, passes::algebra},
+    {"decompose", "fold_batch_norm", kOptional, passes::fold_batch_norm},
+    {"decompose", "move_transposes", kOptional, passes::move_transposes},
+};
+
+}  // namespace
+
+std::span<const PassRow> pass_table() { return kPasses; }
+
+Result<PassRunner> make_pass_runner(const BuildOptions& options, bool (*keep)(const Node&)) {
+  PassRunnerOptions o;
+  o.disabled = options.disabled;
+  o.print_after = options.print_after;
+  o.stop_after = options.stop_after_passes;
+  o.cancelled = options.cancelled;
+  TRY(check_pass_names(o, kPasses));
+  return PassRunner(std::move(o), PassContext{.fold_bytes = options.fold_bytes, .exact = options.exact, .keep = keep});
+}
+
+Status simplify(Graph& graph, PassRunner& runner) { return runner.run_stage(graph, "simplify", kPasses); }
+Status decompose(Graph& graph, PassRunner& runner) { return runner.run_stage(graph, "decompose", kPasses); }
+
+}  // namespace burnish

@@ -1,0 +1,22 @@
+#pragma once
+// The list of graph passes, stage by stage, and how a build runs them.
+
+#include <span>
+
+#include "compile/build.h"
+#include "passes/runner.h"
+
+namespace burnish {
+
+// All graph passes in the order of their execution. What comes after them (fuse, select, place, emit) works on schedules.
+std::span<const PassRow> pass_table();
+
+// A runner with the build's options; an error names an unknown pass. `keep`: see PassContext.
+Result<PassRunner> make_pass_runner(const BuildOptions& options, bool (*keep)(const Node&) = nullptr);
+
+// Cleans, folds and rewrites; composites stay. The graph must be bound to the catalogue.
+Status simplify(Graph& graph, PassRunner& runner);
+// Composites become core operators, except those that the target keeps.
+Status decompose(Graph& graph, PassRunner& runner);
+
+}  // namespace burnish

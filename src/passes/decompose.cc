@@ -1,0 +1,50 @@
+// Composites become core operators, again and again until only those are left that the target keeps whole.
+
+#include "passes/match.h"
+#include "passes/passes.h"
+
+namespace burnish::passes {
+
+namespace {
+
+// A composite may be made of composites; one made of itself would never end.
+constexpr int kDepth = 16;
+
+Result<bool> decompose_node(Node& node, const PassContext& context) {
+  const Operator* definition = node.definition();
+  if (definition == nullptr || definition->is_core() || (context.keep != nullptr && context.keep(node))) return false;
+  Builder builder(*node.graph(), &node, node.source());
+  DecomposeContext decompose(node, builder);
+  std::vector<Value*> results = TRY(definition->decompose(decompose));
+  TRY(builder.finish());
+  if (results.size() > node.result_count()) results.resize(node.result_count());
+  for (std::size_t i = 0; i < node.result_count(); ++i) {
+    Value* result = node.result(i);
+    if (result == nullptr || result->unused()) continue;
+    if (i >= results.size() || results[i] == nullptr)
+      return internal_error(node.op() + " does not decompose into its result " + std::to_string(i), node.source());
+    node.graph()->replace_uses(result, results[i]);
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<bool> decompose(Graph& graph, const PassContext& context) {
+  bool changed = false;
+  for (int depth = 0; depth < kDepth; ++depth) {
+    bool again = false;
+    for (Node* node : all_nodes(graph)) {
+      bool used = false;
+      for (std::size_t r = 0; r < node->result_count(); ++r)
+        used |= node->result(r) != nullptr && !node->result(r)->unused();
+      if (used && TRY(decompose_node(*node, context))) again = true;
+    }
+    if (!again) return changed;
+    changed = true;
+    graph.remove_dead_nodes();
+  }
+  return internal_error("composites decompose into each other without end", graph.name());
+}
+
+}  // namespace burnish::passes

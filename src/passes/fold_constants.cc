@@ -1,0 +1,174 @@
+// What can be computed now is: nodes whose operands are all constants, integers whose elements inference knows, branches
+// whose condition is known.
+
+#include <algorithm>
+
+#include "base/checked.h"
+#include "passes/match.h"
+#include "passes/passes.h"
+#include "passes/symbols.h"
+#include "runtime/executor.h"
+
+namespace burnish::passes {
+
+namespace {
+
+// Constants may grow by this factor plus a little; more is a bomb (a broadcast scalar, a tiled pattern) that is cheaper
+// to compute than to store.
+constexpr int64_t kGrowth = 4;
+constexpr int64_t kFree = 64 << 10;
+// References are slow: a fold may take about this many multiplications.
+constexpr int64_t kWork = int64_t{1} << 28;
+
+std::optional<int64_t> bytes_of(const Type& type) {
+  if (!type.is_static()) return std::nullopt;
+  auto dims = constants(type.dims);
+  auto elements = checked_product(*dims);
+  return elements ? checked_mul(*elements, static_cast<int64_t>(byte_size(type.dtype))) : std::nullopt;
+}
+
+bool affordable(const Node& node, int64_t out_bytes) {
+  static constexpr std::string_view kContractions[] = {
+      "matmul",    "gemm", "convolution", "conv", "convolution_transpose", "conv_transpose", "einsum",
+      "attention", "lstm", "gru",         "rnn"};
+  if (std::ranges::find(kContractions, node.op()) == std::end(kContractions)) return true;
+  // Every element of the result takes at most one multiplication for each element of the second operand, over the number
+  // of its columns where that is known.
+  const Tensor* b = constant_of(node.operand(1));
+  if (b == nullptr) return false;
+  int64_t terms = node.op() == "matmul" ? b->dims()[b->dims().size() - 2] : b->elements();
+  auto work = checked_mul(out_bytes / static_cast<int64_t>(byte_size(b->dtype())), terms);
+  return work && *work <= kWork;
+}
+
+Result<bool> fold_node(Node& node, const PassContext& context) {
+  const Operator* definition = node.definition();
+  if (definition == nullptr || definition->random || definition->effectful || node.region_count() > 0) return false;
+  if (node.op() == "constant" || node.op() == "dims") return false;
+  int64_t in_bytes = 0, out_bytes = 0;
+  bool strings = false;
+  std::vector<RuntimeValue> inputs(node.operand_count());
+  std::vector<const RuntimeValue*> pointers(node.operand_count());
+  for (std::size_t i = 0; i < node.operand_count(); ++i) {
+    if (node.operand(i) != nullptr) {
+      const Tensor* tensor = constant_of(node.operand(i));
+      if (tensor == nullptr) return false;
+      in_bytes += static_cast<int64_t>(tensor->byte_size());
+      inputs[i] = *tensor;
+    }
+    pointers[i] = &inputs[i];
+  }
+  for (std::size_t r = 0; r < node.result_count(); ++r) {
+    const Value* result = node.result(r);
+    if (result == nullptr) continue;
+    if (!result->type().is_tensor()) return false;
+    // Sizes that depend on data (non_zero) are bounded by their operands, which the growth rule accepted once.
+    auto bytes = bytes_of(result->type());
+    if (!bytes) {
+      if (in_bytes > kFree) return false;
+      continue;
+    }
+    out_bytes += *bytes;
+    strings |= result->type().dtype == DType::string;
+  }
+  if (strings || out_bytes > context.fold_bytes || out_bytes > kGrowth * in_bytes + kFree) return false;
+  if (!affordable(node, out_bytes)) return false;
+
+  // A node that fails here fails the same way at run time, where it is reported if it is reached at all.
+  auto results = interpret(node, pointers, {});
+  if (!results) return false;
+  for (std::size_t r = 0; r < node.result_count() && r < results->size(); ++r)
+    if (node.result(r) != nullptr && !(*results)[r].is_tensor()) return false;
+  Builder builder(*node.graph(), &node, node.source());
+  for (std::size_t r = 0; r < node.result_count(); ++r) {
+    if (node.result(r) == nullptr || node.result(r)->unused()) continue;
+    Value* value = builder.constant((*results)[r].tensor());
+    TRY(builder.finish());
+    node.graph()->replace_uses(node.result(r), value);
+  }
+  return true;
+}
+
+// An integer tensor that inference knows element by element becomes `constant` or, with symbols, `dims`.
+Result<bool> fold_contents(Node& node, const BoundSymbols& bound) {
+  if (node.op() == "constant" || node.op() == "dims" || node.result_count() != 1) return false;
+  if (node.definition() != nullptr && (node.definition()->effectful || node.definition()->random)) return false;
+  Value* result = node.result();
+  if (result == nullptr || !result->contents() || !result->type().is_static()) return false;
+  const Dims& contents = *result->contents();
+  DType dtype = result->type().dtype;
+  Builder builder(*node.graph(), &node, node.source());
+  Value* value = nullptr;
+  if (auto numbers = constants(contents)) {
+    Tensor tensor = TRY(Tensor::allocate(dtype, *constants(result->type().dims)));
+    if (tensor.elements() != static_cast<int64_t>(numbers->size())) return false;
+    visit_number_class(dtype, [&](auto n) {
+      using N = decltype(n);
+      if constexpr (!std::is_same_v<N, std::string> && !std::is_same_v<N, std::complex<double>>) {
+        Accessor<N> accessor(dtype);
+        for (std::size_t i = 0; i < numbers->size(); ++i)
+          accessor.store(tensor.mutable_data(), static_cast<int64_t>(i), static_cast<N>((*numbers)[i]));
+      }
+    });
+    value = builder.constant(std::move(tensor));
+  } else {
+    if (dtype != DType::i64 || result->type().rank() > 1 || !bound.allow(contents)) return false;
+    int64_t scalar = result->type().rank() == 0 ? 1 : 0;
+    value = builder.op("dims", {}, {{"values", contents}, {"scalar", scalar}});
+  }
+  TRY(builder.finish());
+  return replace(&node, value);
+}
+
+// `if` with a known condition: the branch's nodes move in front of it.
+Result<bool> fold_if(Node& node) {
+  if (node.op() != "if" || node.region_count() != 2) return false;
+  auto condition = splat(node.operand(0));
+  if (!condition) return false;
+  Graph& branch = node.region(*condition != 0 ? 0 : 1);
+  if (branch.outputs().size() != node.result_count()) return false;
+  // Nodes with regions of their own stay: moving them is rebuilding them.
+  for (const auto& inner : branch.nodes())
+    if (inner->region_count() > 0) return false;
+  std::unordered_map<const Value*, Value*> moved;
+  auto outside = [&](Value* v) { return v == nullptr || !moved.contains(v) ? v : moved.at(v); };
+  Graph& graph = *node.graph();
+  for (const auto& inner : branch.nodes()) {
+    std::vector<Value*> operands;
+    for (Value* v : inner->operands()) operands.push_back(outside(v));
+    std::vector<ResultSpec> results;
+    for (std::size_t r = 0; r < inner->result_count(); ++r) {
+      const Value* result = inner->result(r);
+      results.push_back(result == nullptr ? ResultSpec{.type = {}, .name = {}, .omitted = true}
+                                          : ResultSpec{.type = result->type(), .name = {}});
+    }
+    Node* copy = graph.add_node(inner->op(), operands, inner->attributes(), std::move(results), &node);
+    copy->set_definition(inner->definition());
+    copy->set_source(inner->source());
+    for (std::size_t r = 0; r < inner->result_count(); ++r) {
+      if (inner->result(r) == nullptr) continue;
+      copy->result(r)->set_contents(inner->result(r)->contents());
+      moved.emplace(inner->result(r), copy->result(r));
+    }
+  }
+  for (std::size_t r = 0; r < node.result_count(); ++r)
+    if (node.result(r) != nullptr) graph.replace_uses(node.result(r), outside(branch.outputs()[r].value));
+  return true;
+}
+
+}  // namespace
+
+Result<bool> fold_constants(Graph& graph, const PassContext& context) {
+  BoundSymbols bound(graph);
+  bool changed = false;
+  for (Node* node : all_nodes(graph)) {
+    bool used = false;
+    for (std::size_t r = 0; r < node->result_count(); ++r)
+      used |= node->result(r) != nullptr && !node->result(r)->unused();
+    if (!used) continue;
+    if (TRY(fold_contents(*node, bound)) || TRY(fold_node(*node, context)) || TRY(fold_if(*node))) changed = true;
+  }
+  return changed;
+}
+
+}  // namespace burnish::passes
