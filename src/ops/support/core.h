@@ -43,6 +43,8 @@ inline bool is_single(const Type& type) {
   return std::ranges::all_of(type.dims, [](const Dim& d) { return equal(d, 1) != Truth::no; });
 }
 
-inline std::size_t index(int64_t i) { return static_cast<std::size_t>(i); }
+inline std::size_t idx(int64_t i) { return static_cast<std::size_t>(i); }
+inline std::string text(const Dims& dims) { return text(std::span(dims)); }
+inline std::string text(const Sizes& sizes) { return text(std::span(sizes)); }
 
 }  // namespace burnish
