@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/checked.h"
+
 namespace burnish {
 
 Sizes row_major_strides(std::span<const int64_t> dims) {
@@ -10,15 +12,14 @@ Sizes row_major_strides(std::span<const int64_t> dims) {
   int64_t stride = 1;
   for (std::size_t i = dims.size(); i-- > 0;) {
     strides[i] = stride;
-    stride *= std::max<int64_t>(dims[i], 1);
+    // Only strides of an empty tensor can overflow, and nobody uses those.
+    if (__builtin_mul_overflow(stride, std::max<int64_t>(dims[i], 1), &stride)) stride = 0;
   }
   return strides;
 }
 
 int64_t element_count(std::span<const int64_t> dims) {
-  int64_t count = 1;
-  for (int64_t d : dims) count *= d;
-  return count;
+  return checked_product(dims).value_or(0);
 }
 
 std::string text(std::span<const int64_t> dims) {

@@ -1,0 +1,198 @@
+#include <limits>
+
+#include "ops/support/core.h"
+
+namespace burnish {
+namespace {
+
+struct Reduced {
+  Reduction kind;
+  Ints axes;
+  bool keep;
+  bool has(std::size_t axis) const { return std::ranges::binary_search(axes, static_cast<int64_t>(axis)); }
+};
+
+Result<Reduced> read(const NodeView& c) {
+  const auto kind = parse_reduction(c.string("kind"));
+  if (!kind) return c.error("kind '" + c.string("kind") + "' is unknown");
+  return Reduced{*kind, c.ints("axes"), c.integer("keep") != 0};
+}
+
+Status infer(InferContext& c) {
+  const Reduced r = TRY(read(c));
+  const Type& x = c.type(0);
+  const bool logical = r.kind == Reduction::logical_and || r.kind == Reduction::logical_or;
+  const bool is_bool = x.dtype == DType::boolean;
+  const bool is_extreme = r.kind == Reduction::min || r.kind == Reduction::max;
+  const bool is_complex = number_class(x.dtype) == NumberClass::complex;
+  if (logical != is_bool && !(is_bool && is_extreme)) return c.error(c.string("kind") + " is not for " + std::string(name(x.dtype)));
+  if (is_complex && is_extreme) return c.error("complex numbers have no order");
+  for (std::size_t i = 0; i < r.axes.size(); ++i)
+    if (r.axes[i] < 0 || (i > 0 && r.axes[i] <= r.axes[i - 1]) || (x.ranked && r.axes[i] >= x.rank()))
+      return c.error("axes [" + text(r.axes) + "] must be sorted, without repeats, and below the rank");
+  if (!x.ranked) {
+    c.result(0, Type::unranked(x.dtype));
+    return {};
+  }
+  Dims dims;
+  for (std::size_t i = 0; i < x.dims.size(); ++i) {
+    if (!r.has(i)) dims.push_back(x.dims[i]);
+    else if (r.keep) dims.push_back(1);
+  }
+  // A vector reduced to one number: the product or sum of sizes.
+  if (c.contents(0) && x.rank() == 1 && r.axes.size() == 1 && !c.contents(0)->empty()) {
+    static constexpr Scalar kSteps[] = {Scalar::add, Scalar::mul,         Scalar::min,
+                                        Scalar::max, Scalar::logical_and, Scalar::logical_or};
+    std::optional<Dim> total = c.contents(0)->front();
+    for (std::size_t i = 1; total && i < c.contents(0)->size(); ++i)
+      total = fold_scalar(kSteps[static_cast<int>(r.kind)], std::array{*total, (*c.contents(0))[i]}, x.dtype);
+    if (total) c.result_contents(0, {*total});
+  } else if (c.contents(0) && r.axes.empty()) {
+    c.result_contents(0, *c.contents(0));
+  }
+  c.result(0, Type::tensor(x.dtype, std::move(dims)));
+  return {};
+}
+
+template <class N>
+N combine(Reduction kind, N a, N b) {
+  if constexpr (std::is_same_v<N, bool>) {
+    return kind == Reduction::logical_or || kind == Reduction::max ? a || b : a && b;
+  } else if constexpr (std::is_same_v<N, std::complex<double>>) {
+    return kind == Reduction::sum ? a + b : a * b;
+  } else if constexpr (std::is_same_v<N, double>) {
+    switch (kind) {
+      case Reduction::sum: return a + b;
+      case Reduction::product: return a * b;
+      case Reduction::min: return std::isnan(a) || a < b ? a : b;  // NaN stays
+      default: return std::isnan(a) || a > b ? a : b;
+    }
+  } else {
+    using U = uint64_t;
+    switch (kind) {
+      case Reduction::sum: return static_cast<N>(static_cast<U>(a) + static_cast<U>(b));
+      case Reduction::product: return static_cast<N>(static_cast<U>(a) * static_cast<U>(b));
+      case Reduction::min: return a < b ? a : b;
+      default: return a > b ? a : b;
+    }
+  }
+}
+
+// What an empty reduction gives: for min and max the dtype's own limit.
+template <class N>
+N identity_of(Reduction kind, DType dtype) {
+  if constexpr (std::is_same_v<N, bool>) {
+    return kind == Reduction::logical_and || kind == Reduction::min;
+  } else {
+    if (kind == Reduction::sum) return N(0);
+    if (kind == Reduction::product) return N(1);
+    const int bits = bit_width(dtype);
+    if constexpr (std::is_same_v<N, double>) {
+      return kind == Reduction::min ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity();
+    } else if constexpr (std::is_same_v<N, int64_t>) {
+      const int64_t high = std::numeric_limits<int64_t>::max() >> (64 - bits);
+      return kind == Reduction::min ? high : -high - 1;
+    } else if constexpr (std::is_same_v<N, uint64_t>) {
+      return kind == Reduction::min ? std::numeric_limits<uint64_t>::max() >> (64 - bits) : 0;
+    }
+    return N(0);
+  }
+}
+
+Status reference(ReferenceContext& c) {
+  const Reduced r = TRY(read(c));
+  const Tensor& x = c.in(0);
+  Sizes dims, kept;
+  for (std::size_t i = 0; i < x.dims().size(); ++i) {
+    kept.push_back(r.has(i) ? 1 : x.dims()[i]);
+    if (!r.has(i)) dims.push_back(x.dims()[i]);
+    else if (r.keep) dims.push_back(1);
+  }
+  Tensor* y = TRY(c.out(0, dims));
+  const Sizes targets = broadcast_strides(kept, x.dims());
+  const DType dtype = x.dtype();
+  visit_number_class(dtype, [&]<class N>(N) {
+    if constexpr (!std::is_same_v<N, std::string>) {
+      // Accumulated in the widest type of the class and rounded once.
+      std::unique_ptr<N[]> sums(new N[idx(y->elements())]);
+      std::fill_n(sums.get(), y->elements(), identity_of<N>(r.kind, dtype));
+      std::array<N, kBlock> block;
+      for_each_run<2>(x.dims(), {row_major_strides(x.dims()), targets},
+                      [&](const auto& offsets, int64_t count, const auto& steps) {
+                        for (int64_t done = 0; done < count; done += kBlock) {
+                          const int64_t n = std::min(kBlock, count - done);
+                          load_block(dtype, x.data(), offsets[0] + done * steps[0], steps[0], n, block.data());
+                          N* sum = sums.get() + offsets[1] + done * steps[1];
+                          for (int64_t i = 0; i < n; ++i) sum[i * steps[1]] = combine(r.kind, sum[i * steps[1]], block[idx(i)]);
+                        }
+                      });
+      store_block(dtype, y->mutable_data(), 0, 1, y->elements(), sums.get());
+    }
+  });
+  return {};
+}
+
+Result<Kernel> lower(LowerContext& c) {
+  TRY(check_lowerable(c));
+  const Reduced r = TRY(read(c));
+  Kernel kernel;
+  Nest& nest = kernel.nest;
+  const Declared declared = declare_operands(nest, c);
+  const Dims dims = c.type(0).dims;
+  std::vector<Index> from, to;
+  std::vector<int> inner;
+  for (std::size_t i = 0; i < dims.size(); ++i) {
+    const int axis = nest.add_axis((r.has(i) ? "r" : "i") + std::to_string(i), dims[i]);
+    from.push_back(at(axis));
+    if (r.has(i)) inner.push_back(axis);
+    else nest.outer.push_back(axis);
+    if (!r.has(i)) to.push_back(at(axis));
+    else if (r.keep) to.push_back(Index{});
+  }
+  // Half floats are summed in f32.
+  const DType dtype = c.type(0).dtype;
+  const bool half = dtype == DType::f16 || dtype == DType::bf16;
+  const int element = nest.cast(nest.load(declared.operands[0], std::move(from)), half ? DType::f32 : dtype);
+  const int total = inner.empty() ? element : nest.reduce(r.kind, inner, element);
+  nest.store(declared.results[0], std::move(to), nest.cast(total, dtype));
+  return kernel;
+}
+
+constexpr OperandSpec kOperands[] = {{"x", "numeric|complex|bool"}};
+constexpr ResultDoc kResults[] = {{"y", "x without the axes, or with 1 in their place"}};
+constexpr AttributeSpec kAttributes[] = {
+    {"kind", AttributeKind::string, "required", "sum, product, min, max, logical_and, logical_or (the last two of bool)"},
+    {"axes", AttributeKind::ints, "required", "non-negative and sorted; none: y = x"},
+    {"keep", AttributeKind::integer, "0", "1: reduced axes stay with size 1"},
+};
+constexpr Sample kSamples[] = {
+    {"x: f32[3,4,5]; y = reduce(x) {kind = \"sum\", axes = [1]}"},
+    {"x: f16[N,70]; y = reduce(x) {kind = \"max\", axes = [0, 1], keep = 1}"},
+    {"x: f32[2,3,5]; y = reduce(x) {kind = \"product\", axes = [0, 2]}"},
+    {"x: i32[4,3]; y = reduce(x) {kind = \"min\", axes = [0]}"},
+    {"x: bool[2,9]; y = reduce(x) {kind = \"logical_and\", axes = [1], keep = 1}"},
+    {"x: bool[2,9]; y = reduce(x) {kind = \"logical_or\", axes = [0, 1]}"},
+};
+constexpr Operator kOperator = {
+    .name = "reduce",
+    .doc = "Combines all elements along the axes. An empty sum is 0, product 1, min and max the dtype's largest and "
+           "smallest value.",
+    .operands = kOperands,
+    .results = kResults,
+    .attributes = kAttributes,
+    .infer = infer,
+    .reference = reference,
+    .decompose = nullptr,
+    .lower = lower,
+    .gradient = nullptr,
+    .samples = kSamples,
+    .tolerance = {1e-5, 1e-5},
+};
+
+}  // namespace
+
+namespace ops {
+extern const OperatorList list_reduce;
+constinit const OperatorList list_reduce = {&kOperator, 1};
+}  // namespace ops
+}  // namespace burnish
