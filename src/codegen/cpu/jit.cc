@@ -11,7 +11,7 @@
 #include <llvm/IR/Verifier.h>
 #include <llvm/MC/TargetRegistry.h>
 #include <llvm/Passes/PassBuilder.h>
-#include <llvm/Support/SmallVectorMemoryBuffer.h>
+#include <llvm/Support/CommandLine.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Support/raw_ostream.h>
 #include <llvm/Transforms/Utils/Cloning.h>
@@ -40,6 +40,10 @@ Result<std::unique_ptr<llvm::TargetMachine>> target_machine(const CpuFeatures& c
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
+    // Strength reduction takes most of a tile's compile time and finds nothing in loops that step pointers themselves.
+    auto& known = llvm::cl::getRegisteredOptions();
+    if (const auto found = known.find("disable-lsr"); found != known.end())
+      static_cast<llvm::cl::opt<bool>*>(found->second)->setValue(true);
   });
   std::string error;
   const llvm::Target* target = llvm::TargetRegistry::lookupTarget(kTriple, error);

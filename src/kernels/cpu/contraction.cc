@@ -1,0 +1,325 @@
+#include "kernels/cpu/contraction.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <llvm/IR/Constants.h>
+
+#include "base/checked.h"
+#include "codegen/cpu/frame.h"
+#include "kernels/cpu/epilogue.h"
+#include "kernels/cpu/gather.h"
+
+namespace burnish {
+
+int64_t Contraction::sum_count() const {
+  int64_t count = 1;
+  for (const auto& s : sums) count *= s.extent;
+  return count;
+}
+Dim Contraction::pixel_count() const {
+  Dim count = 1;
+  for (const auto& p : pixels) count *= p.extent;
+  return count;
+}
+Dim Contraction::outer_count() const {
+  Dim count = 1;
+  for (const auto& o : outers) count *= o.extent;
+  return count;
+}
+
+namespace {
+
+class ContractionEmitter {
+ public:
+  ContractionEmitter(KernelModule& module, const Contraction& contraction, const ContractionTile& tile,
+                     const Kernel& kernel, std::span<const Storage> storages)
+      : c_(contraction),
+        t_(tile),
+        frame_(module),
+        b_(frame_.builder()),
+        kernel_(kernel),
+        epilogue_(frame_, kernel, storages, contraction.channel_axis),
+        gather_(frame_, contraction),
+        sum_(contraction.sum_count()),
+        blocks_(ceil_div(contraction.channels, tile.block())),
+        chunks_(ceil_div(blocks_, tile.chunk_blocks)),
+        pixels_(contraction.pixel_count()) {
+    // Rows of the panel start on different cache sets.
+    panel_row_ = round_up(sum_, 16) + 16;
+    if (panel_row_ / 16 % 2 == 0) panel_row_ += 16;
+    std::vector<int> axes;
+    for (const auto& p : c_.pixels) axes.push_back(p.axis);
+    flat_ = epilogue_.flattens(axes);
+  }
+
+  Result<Emitted> run(std::string* assembly) {
+    const int64_t panel_bytes = round_up((t_.group_rows * panel_row_ + 64) * 4, 64);
+    const int64_t accumulator_bytes = round_up(t_.rows * t_.block() * 4, 64);
+    const bool needs_panel = t_.gather || !pixels_.is_constant();
+    const bool needs_accumulators = !flat_ || !pixels_.is_constant();
+    int64_t scratch = 0;
+    auto reserve = [&](bool wanted, int64_t bytes) {
+      const int64_t at = scratch;
+      if (wanted) scratch += bytes;
+      return at;
+    };
+    const int64_t panel = reserve(needs_panel, panel_bytes);
+    const int64_t accumulators = reserve(needs_accumulators, accumulator_bytes);
+    const int64_t zeros = reserve(needs_panel, gather_.zero_bytes());
+    if (scratch > 0) {
+      panel_ = frame_.advance(frame_.scratch(), frame_.number(panel), 1);
+      accumulators_ = frame_.advance(frame_.scratch(), frame_.number(accumulators), 1);
+      gather_.prepare(frame_.advance(frame_.scratch(), frame_.number(zeros), 1));
+    }
+    const Dim groups = ceildiv(pixels_, Dim(t_.group_rows));
+    frame_.loop("task", frame_.first(), frame_.last(), 1, [&](llvm::Value* task) { this->task(task, groups); });
+    JitOptions options;
+    options.assembly = assembly;
+    Emitted emitted = TRY(frame_.finish(options));
+    emitted.tasks = c_.outer_count() * Dim(chunks_) * groups;
+    emitted.scratch_bytes = scratch;
+    return emitted;
+  }
+
+ private:
+  using Values = KernelFrame::Values;
+
+  // Tasks count (outer..., chunk of channels, group of pixels).
+  void task(llvm::Value* number, const Dim& groups) {
+    const Dim counts[] = {c_.outer_count(), Dim(chunks_), groups};
+    const auto place = split_number(frame_, number, counts);
+    std::vector<Dim> extents;
+    for (const auto& o : c_.outers) extents.push_back(o.extent);
+    outer_ = split_number(frame_, place[0], extents);
+    a_ = frame_.pointer(c_.a_operand);
+    w_ = frame_.pointer(c_.w_operand);
+    channel_base_ = frame_.number(0);
+    for (std::size_t i = 0; i < outer_.size(); ++i) {
+      const auto& o = c_.outers[i];
+      a_ = frame_.advance(a_, b_.CreateMul(outer_[i], frame_.size(o.a_stride)));
+      w_ = frame_.advance(w_, b_.CreateMul(outer_[i], frame_.size(o.w_stride)));
+      if (o.axis < 0) channel_base_ = b_.CreateMul(outer_[i], frame_.number(c_.channels));
+    }
+    first_pixel_ = b_.CreateMul(place[2], frame_.number(t_.group_rows));
+    llvm::Value* left = b_.CreateSub(frame_.size(pixels_), first_pixel_);
+    count_ = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, left, frame_.number(t_.group_rows));
+    full_ = b_.CreateSDiv(count_, frame_.number(t_.rows));
+    tail_ = b_.CreateSRem(count_, frame_.number(t_.rows));
+    if (t_.gather) gather_.rows(a_, first_pixel_, count_, panel_, panel_row_);
+
+    // The last block of channels may have fewer vectors: its own code, in the last chunk only.
+    const int64_t rest = c_.channels % t_.block();
+    const bool odd = rest != 0;
+    llvm::Value* block_begin = b_.CreateMul(place[1], frame_.number(t_.chunk_blocks));
+    llvm::Value* block_end = b_.CreateBinaryIntrinsic(
+        llvm::Intrinsic::smin, b_.CreateAdd(block_begin, frame_.number(t_.chunk_blocks)), frame_.number(blocks_ - odd));
+    if (blocks_ > odd)
+      frame_.loop("block", block_begin, block_end, 1, [&](llvm::Value* block) { this->block(block, t_.block()); });
+    if (!odd) return;
+    frame_.branch(
+        b_.CreateICmpEQ(place[1], frame_.number(chunks_ - 1)),
+        [&]() -> Values {
+          block(frame_.number(blocks_ - 1), rest);
+          return {};
+        },
+        []() -> Values { return {}; });
+  }
+
+  // All pixels of the task against one block of channels.
+  void block(llvm::Value* number, int64_t channels) {
+    llvm::Value* weights = frame_.advance(w_, b_.CreateMul(number, frame_.number(c_.w_block)));
+    llvm::Value* channel = b_.CreateAdd(channel_base_, b_.CreateMul(number, frame_.number(t_.block())));
+    const auto known = pixels_.constant();
+    if (!known || *known >= t_.rows)
+      frame_.loop("tile", frame_.number(0), full_, 1, [&](llvm::Value* i) {
+        llvm::Value* first = b_.CreateMul(i, frame_.number(t_.rows));
+        tile(first, t_.rows, nullptr, weights, channel, channels, t_.gather);
+      });
+    if (known && *known % t_.rows == 0) return;
+    frame_.branch(
+        b_.CreateICmpSGT(tail_, frame_.number(0)),
+        [&]() -> Values {
+          llvm::Value* first = b_.CreateMul(full_, frame_.number(t_.rows));
+          if (known) {
+            tile(first, static_cast<int>(*known % t_.rows), nullptr, weights, channel, channels, t_.gather);
+          } else {
+            // How many rows are left is not known here: a whole tile runs on a copy, and only `tail_` rows are stored.
+            if (!t_.gather) gather_.rows(a_, b_.CreateAdd(first_pixel_, first), tail_, panel_, panel_row_);
+            tile(t_.gather ? first : frame_.number(0), t_.rows, tail_, weights, channel, channels, true, first);
+          }
+          return {};
+        },
+        []() -> Values { return {}; });
+  }
+
+  // `first`: the tile's first row in the panel or, read in place, in the task's pixels. `count`: rows that are stored.
+  void tile(llvm::Value* first, int rows, llvm::Value* count, llvm::Value* weights, llvm::Value* channel,
+            int64_t channels, bool panel, llvm::Value* first_in_task = nullptr) {
+    if (!first_in_task) first_in_task = first;
+    llvm::Value* pixel = b_.CreateAdd(first_pixel_, first_in_task);
+    llvm::Value* a;
+    Dim row;
+    if (panel) {
+      row = panel_row_;
+      a = frame_.advance(panel_, b_.CreateMul(first, frame_.number(panel_row_)));
+    } else {
+      row = c_.pixels.empty() ? Dim(0) : c_.pixels.back().a_stride;
+      a = frame_.advance(a_, b_.CreateMul(pixel, frame_.size(row)));
+    }
+    const int vectors = static_cast<int>(ceil_div(channels, t_.lanes));
+    const int last_active = static_cast<int>(channels - static_cast<int64_t>(vectors - 1) * t_.lanes);
+    Values sums = multiply(a, row, weights, rows, vectors, last_active);
+    if (flat_ && !count) store_flat(sums, pixel, rows, vectors, channel, last_active);
+    else store_rows(sums, pixel, count ? count : frame_.number(rows), rows, vectors, channel, last_active);
+  }
+
+  llvm::Type* type() { return t_.lanes == 1 ? frame_.f32() : frame_.vector_type(t_.lanes); }
+
+  llvm::Value* weight(llvm::Value* at, int vector, bool masked, int active) {
+    llvm::Value* place = frame_.advance(at, frame_.number(vector * t_.lanes * c_.w_channel));
+    const bool partial = masked && !c_.w_padded && active < t_.lanes;
+    if (t_.lanes == 1 || (c_.w_channel == 1 && !partial))
+      return frame_.constant_load(b_.CreateAlignedLoad(type(), place, llvm::Align(4)));
+    if (c_.w_channel == 1) {
+      std::vector<llvm::Constant*> mask;
+      for (int i = 0; i < t_.lanes; ++i) mask.push_back(b_.getInt1(i < active));
+      return b_.CreateMaskedLoad(type(), place, llvm::Align(4), llvm::ConstantVector::get(mask),
+                                 llvm::Constant::getNullValue(type()));
+    }
+    llvm::Value* result = llvm::Constant::getNullValue(type());
+    for (int i = 0; i < (masked ? active : t_.lanes); ++i) {
+      llvm::Value* lane = frame_.advance(place, frame_.number(i * c_.w_channel));
+      result =
+          b_.CreateInsertElement(result, frame_.constant_load(b_.CreateAlignedLoad(frame_.f32(), lane, llvm::Align(4))),
+                                 static_cast<uint64_t>(i));
+    }
+    return result;
+  }
+
+  // The register tile: sums[r * vectors + v].
+  Values multiply(llvm::Value* a, const Dim& row, llvm::Value* weights, int rows, int vectors, int last_active) {
+    const int count = rows * vectors;
+    // Small tiles need several independent sums each to keep the multipliers busy.
+    int sets = 1;
+    while (count * sets < 8 && sets < t_.unroll) sets *= 2;
+    Values sums(static_cast<std::size_t>(count * sets), llvm::Constant::getNullValue(type()));
+    std::vector<llvm::Value*> row_base;
+    for (int r = 0; r < rows; ++r)
+      row_base.push_back(row.is_constant() ? nullptr : b_.CreateMul(frame_.number(r), frame_.size(row)));
+    auto step = [&](llvm::Value* a_at, llvm::Value* w_at, int k, Values& s) {
+      std::vector<llvm::Value*> w;
+      for (int v = 0; v < vectors; ++v)
+        w.push_back(weight(frame_.advance(w_at, frame_.number(k * c_.w_sum)), v, v == vectors - 1, last_active));
+      for (int r = 0; r < rows; ++r) {
+        const auto ur = static_cast<std::size_t>(r);
+        llvm::Value* place = row_base[ur] ? frame_.advance(frame_.advance(a_at, row_base[ur]), frame_.number(k))
+                                          : frame_.advance(a_at, frame_.number(r * row.value() + k));
+        llvm::Value* x = b_.CreateAlignedLoad(frame_.f32(), place, llvm::Align(4));
+        if (t_.lanes > 1) x = b_.CreateVectorSplat(static_cast<unsigned>(t_.lanes), x);
+        for (int v = 0; v < vectors; ++v) {
+          auto& sum = s[static_cast<std::size_t>((k % sets) * count + r * vectors + v)];
+          sum = frame_.multiply_add(x, w[static_cast<std::size_t>(v)], sum);
+        }
+      }
+    };
+    const int64_t whole = sum_ / t_.unroll * t_.unroll;
+    if (whole > 0) {
+      Values carried = {a, weights};
+      carried.insert(carried.end(), sums.begin(), sums.end());
+      frame_.loop(
+          "k", frame_.number(0), frame_.number(whole), t_.unroll, carried,
+          [&](llvm::Value*, Values& v) {
+            Values s(v.begin() + 2, v.end());
+            for (int u = 0; u < t_.unroll; ++u) step(v[0], v[1], u, s);
+            v[0] = frame_.advance(v[0], frame_.number(t_.unroll));
+            v[1] = frame_.advance(v[1], frame_.number(t_.unroll * c_.w_sum));
+            std::copy(s.begin(), s.end(), v.begin() + 2);
+          },
+          true);
+      a = carried[0];
+      weights = carried[1];
+      sums.assign(carried.begin() + 2, carried.end());
+    }
+    for (int u = 0; u < static_cast<int>(sum_ - whole); ++u) step(a, weights, u, sums);
+    for (int width = sets / 2; width >= 1; width /= 2)
+      for (int i = 0; i < width * count; ++i)
+        sums[static_cast<std::size_t>(i)] =
+            b_.CreateFAdd(sums[static_cast<std::size_t>(i)], sums[static_cast<std::size_t>(i + width * count)]);
+    sums.resize(static_cast<std::size_t>(count));
+    return sums;
+  }
+
+  std::vector<llvm::Value*> position() {
+    std::vector<llvm::Value*> at(kernel_.anchor->result.dims.size(), frame_.number(0));
+    for (std::size_t i = 0; i < outer_.size(); ++i)
+      if (c_.outers[i].axis >= 0) at[static_cast<std::size_t>(c_.outers[i].axis)] = outer_[i];
+    return at;
+  }
+
+  // Addresses step evenly from pixel to pixel: the innermost digit carries the whole number.
+  void store_flat(const Values& sums, llvm::Value* pixel, int rows, int vectors, llvm::Value* channel,
+                  int last_active) {
+    auto at = position();
+    for (int r = 0; r < rows; ++r)
+      for (int v = 0; v < vectors; ++v) {
+        if (!c_.pixels.empty())
+          at[static_cast<std::size_t>(c_.pixels.back().axis)] = b_.CreateNSWAdd(pixel, frame_.number(r));
+        at[static_cast<std::size_t>(c_.channel_axis)] = b_.CreateNSWAdd(channel, frame_.number(v * t_.lanes));
+        epilogue_.store(at, sums[static_cast<std::size_t>(r * vectors + v)], v == vectors - 1 ? last_active : t_.lanes);
+      }
+  }
+
+  void store_rows(const Values& sums, llvm::Value* pixel, llvm::Value* count, int rows, int vectors,
+                  llvm::Value* channel, int last_active) {
+    const int64_t row = static_cast<int64_t>(vectors) * t_.lanes;
+    for (int r = 0; r < rows; ++r)
+      for (int v = 0; v < vectors; ++v)
+        b_.CreateAlignedStore(sums[static_cast<std::size_t>(r * vectors + v)],
+                              frame_.advance(accumulators_, frame_.number(r * row + v * t_.lanes)), llvm::Align(4));
+    std::vector<Dim> extents;
+    for (const auto& p : c_.pixels) extents.push_back(p.extent);
+    frame_.loop(
+        "row", frame_.number(0), count, 1,
+        [&](llvm::Value* r) {
+          auto at = position();
+          const auto digits = split_number(frame_, b_.CreateAdd(pixel, r), extents);
+          for (std::size_t i = 0; i < digits.size(); ++i) at[static_cast<std::size_t>(c_.pixels[i].axis)] = digits[i];
+          llvm::Value* from = frame_.advance(accumulators_, b_.CreateMul(r, frame_.number(row)));
+          for (int v = 0; v < vectors; ++v) {
+            at[static_cast<std::size_t>(c_.channel_axis)] = b_.CreateNSWAdd(channel, frame_.number(v * t_.lanes));
+            llvm::Value* x =
+                b_.CreateAlignedLoad(type(), frame_.advance(from, frame_.number(v * t_.lanes)), llvm::Align(4));
+            epilogue_.store(at, x, v == vectors - 1 ? last_active : t_.lanes);
+          }
+        },
+        true);
+  }
+
+  const Contraction& c_;
+  const ContractionTile& t_;
+  KernelFrame frame_;
+  llvm::IRBuilder<>& b_;
+  const Kernel& kernel_;
+  Epilogue epilogue_;
+  Gather gather_;
+  int64_t sum_, blocks_, chunks_;
+  Dim pixels_;
+  int64_t panel_row_ = 0;
+  bool flat_ = false;
+  llvm::Value *panel_ = nullptr, *accumulators_ = nullptr;
+  // of the current task
+  std::vector<llvm::Value*> outer_;
+  llvm::Value *a_ = nullptr, *w_ = nullptr, *channel_base_ = nullptr, *first_pixel_ = nullptr, *count_ = nullptr;
+  llvm::Value *full_ = nullptr, *tail_ = nullptr;
+};
+
+}  // namespace
+
+Result<Emitted> emit_contraction(const CpuFeatures& cpu, const Contraction& contraction, const ContractionTile& tile,
+                                 const Kernel& kernel, std::span<const Storage> storages, std::string* assembly) {
+  KernelModule module(cpu);
+  return ContractionEmitter(module, contraction, tile, kernel, storages).run(assembly);
+}
+
+}  // namespace burnish

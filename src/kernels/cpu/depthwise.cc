@@ -1,0 +1,73 @@
+// Convolution with one channel a group: windows with weights.
+
+#include "kernels/cpu/epilogue.h"
+#include "kernels/cpu/window.h"
+
+namespace burnish {
+namespace {
+
+// Weights as [taps...][channels].
+Format weights_format(std::size_t rank) {
+  Format f = Format::plain(DType::f32, static_cast<int64_t>(rank) + 2);
+  f.order.clear();
+  for (std::size_t d = 0; d < rank; ++d) f.order.push_back(static_cast<int>(d) + 2);
+  f.order.push_back(1);
+  f.order.push_back(0);
+  return f;
+}
+
+void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& found, std::string& why_not) {
+  const Problem& problem = *kernel.anchor;
+  const auto& x = problem.operands[0];
+  const auto channels = x.dims.size() < 2 ? std::nullopt : x.dims[1].constant();
+  const auto window = window_of(problem);
+  why_not = Epilogue::unsupported(kernel);
+  if (!window) why_not = window.error().what;
+  if (x.dtype != DType::f32 || problem.operands[1].dtype != DType::f32 || problem.result.dtype != DType::f32)
+    why_not = "only f32 is multiplied";
+  if (!channels || *channels < 1 || integer(problem.attributes, "groups", 1) != *channels ||
+      problem.operands[1].dims[0] != Dim(*channels))
+    why_not = "groups are not single channels";
+  if (!why_not.empty()) return;
+  double cycles = 0;
+  const int64_t rows = window_rows_per_task(cpu, kernel, *window, &cycles);
+  const auto rank = static_cast<int64_t>(window->rank()) + 2;
+  for (const bool last : {true, false}) {
+    const Format image = last ? Format::channels_last(DType::f32, rank) : Format::plain(DType::f32, rank);
+    Tactic t;
+    t.name = last ? "depthwise" : "depthwise plain";
+    t.parameters = {{"rows_per_task", rows}};
+    // Channels that are not neighbours are done one at a time.
+    t.seconds = seconds_of(cycles * (last ? 1 : cpu.vector_bytes() / 4));
+    t.why = last ? "vectors of channels" : "one channel at a time";
+    t.ports.push_back({image, false});
+    t.ports.push_back({last ? weights_format(window->rank()) : Format::plain(DType::f32, rank), false});
+    for (auto& port : nest_ports(kernel, image)) t.ports.push_back(port);
+    found.push_back(std::move(t));
+  }
+}
+
+Result<Emitted> emit(const CpuFeatures& cpu, const Kernel& kernel, const Tactic& tactic,
+                     std::span<const Storage> storages) {
+  WindowKernel k;
+  k.kind = WindowKernel::Kind::multiply;
+  k.window = TRY(window_of(*kernel.anchor));
+  k.rows_per_task = integer(tactic.parameters, "rows_per_task", 1);
+  const Dims& w = storages[1].strides;
+  k.channel_step = w[0];
+  k.tap_step = k.window.rank() == 0 ? Dim(0) : w.back();
+  // Taps are numbered with the last dim fastest: their steps must agree with that.
+  Dim step = k.tap_step;
+  for (std::size_t d = k.window.rank(); d-- > 0;) {
+    if (k.window.kernel[d] > 1 && w[d + 2] != step)
+      return refused("the taps of the weights are not evenly apart", "depthwise");
+    step = w[d + 2] * Dim(k.window.kernel[d]);
+  }
+  return emit_window(cpu, k, kernel, storages);
+}
+
+}  // namespace
+
+const Family kDepthwise = {"depthwise", tactics, emit};
+
+}  // namespace burnish

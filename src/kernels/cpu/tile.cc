@@ -1,0 +1,146 @@
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "base/checked.h"
+#include "kernels/cpu/contraction.h"
+#include "kernels/cpu/family.h"
+
+namespace burnish {
+namespace {
+
+constexpr int64_t kWantedTasks = 24;    // enough for many cores to share evenly
+constexpr double kTaskCycles = 30'000;  // below this a task's start shows
+
+struct Rates {
+  double multiplies;  // vector multiply-adds per cycle
+  double loads;       // vector loads per cycle
+  int registers;
+};
+Rates rates(const CpuFeatures& cpu) {
+  if (cpu.level >= 4) return {1, 1, 32};
+  if (cpu.level == 3) return {2, 2, 16};
+  return {1, 2, 16};
+}
+
+// Cycles of one step of k for a register tile: multiplies or loads, whichever takes longer, and the latency of its chains.
+double step_cycles(const Rates& r, int rows, int vectors) {
+  const double chains = std::max(rows * vectors, 8);
+  const double latency = rows * vectors / chains * 4 * r.multiplies / 4;
+  return std::max({rows * vectors / r.multiplies, vectors / r.loads + rows / 2.0, latency});
+}
+
+}  // namespace
+
+void choose_tasks(const CpuFeatures& cpu, const Contraction& c, ContractionTile& tile) {
+  const int64_t sum = c.sum_count(), pixels = likely(c.pixel_count()), outer = likely(c.outer_count());
+  const int64_t blocks = ceil_div(c.channels, tile.block());
+  const double tile_cycles = static_cast<double>(sum) * tile.rows * tile.vectors / rates(cpu).multiplies;
+  // Pixels: their panel stays in half of L2, and there are tasks enough. Several tiles reuse a block of weights from L2.
+  const int64_t fit = std::max<int64_t>(1, cpu.l2_bytes / 3 / (sum * 4 * tile.rows));
+  const int64_t tiles = ceil_div(pixels, tile.rows);
+  int64_t group = std::min<int64_t>({fit, tiles, 16});
+  int64_t chunk = blocks;
+  auto tasks = [&] { return outer * ceil_div(tiles, group) * ceil_div(blocks, chunk); };
+  auto cycles = [&] { return tile_cycles * static_cast<double>(group * chunk); };
+  // First fewer channels while the copy of the pixels is still used four times, then fewer pixels, then both.
+  while (tasks() < kWantedTasks && cycles() > kTaskCycles) {
+    if (group > 4) group = ceil_div(group, 2);
+    else if (chunk > 4) chunk = ceil_div(chunk, 2);
+    else if (group > 1) group = ceil_div(group, 2);
+    else if (chunk > 1) chunk = ceil_div(chunk, 2);
+    else break;
+  }
+  // Even groups.
+  group = ceil_div(tiles, ceil_div(tiles, group));
+  chunk = ceil_div(blocks, ceil_div(blocks, chunk));
+  tile.group_rows = group * tile.rows;
+  tile.chunk_blocks = chunk;
+}
+
+TileEstimate choose_tile(const CpuFeatures& cpu, const Contraction& c, int lanes, int64_t block_divides) {
+  const Rates r = rates(cpu);
+  const int64_t sum = c.sum_count(), pixels = likely(c.pixel_count()), outer = likely(c.outer_count());
+  TileEstimate best;
+  best.seconds = INFINITY;
+  for (int vectors = 1; vectors <= 8; ++vectors) {
+    const int64_t block = static_cast<int64_t>(vectors) * lanes;
+    if (block_divides > 0 && block_divides % block != 0) continue;
+    if (vectors > 1 && block >= 2 * round_up(c.channels, lanes)) continue;
+    const int spare = cpu.level >= 4 ? 1 : cpu.level == 3 ? 2 : 3;  // the broadcast, and what the compiler needs
+    const int limit = std::min<int64_t>((r.registers - spare - vectors) / vectors, pixels);
+    for (int rows = limit; rows >= 1; --rows) {
+      if (rows * vectors > 28) continue;
+      const int64_t full = pixels / rows, tail = pixels % rows;
+      const int64_t blocks = c.channels / block, rest = ceil_div(c.channels % block, lanes);
+      double cycles = 0;
+      auto add = [&](int64_t row_tiles, int tile_rows, int64_t block_count, int tile_vectors) {
+        if (row_tiles == 0 || block_count == 0 || tile_rows == 0) return;
+        // A tile also stores its results and fills its pipeline.
+        const double tile =
+            static_cast<double>(sum) * step_cycles(r, tile_rows, tile_vectors) + 1.5 * tile_rows * tile_vectors + 12;
+        cycles += static_cast<double>(row_tiles * block_count) * tile;
+      };
+      const bool known = c.pixel_count().is_constant();
+      const int tail_rows = known ? static_cast<int>(tail) : (tail ? rows : 0);
+      add(full, rows, blocks, vectors);
+      add(tail ? 1 : 0, tail_rows, blocks, vectors);
+      add(full, rows, rest ? 1 : 0, static_cast<int>(rest));
+      add(tail ? 1 : 0, tail_rows, rest ? 1 : 0, static_cast<int>(rest));
+      // Weights come from beyond L2 once per group of pixels.
+      const double weight_bytes = 4.0 * static_cast<double>(sum * c.channels);
+      const double memory = weight_bytes / (weight_bytes > static_cast<double>(cpu.l3_bytes) ? 8.0 : 20.0);
+      const double total = static_cast<double>(outer) * std::max(cycles, memory);
+      const double seconds = seconds_of(total);
+      if (seconds < best.seconds * 0.995) {
+        best.seconds = seconds;
+        best.tile.lanes = lanes;
+        best.tile.rows = rows;
+        best.tile.vectors = vectors;
+        best.why = fmt::format("{:.0f} cycles of multiplies, {:.0f} of weights", cycles, memory);
+      }
+    }
+  }
+  best.tile.unroll = best.tile.rows * best.tile.vectors <= 4 ? 8 : 4;
+  choose_tasks(cpu, c, best.tile);
+  return best;
+}
+
+AttributeMap parameters_of(const ContractionTile& tile) {
+  return {{"lanes", int64_t{tile.lanes}},   {"rows", int64_t{tile.rows}},    {"vectors", int64_t{tile.vectors}},
+          {"unroll", int64_t{tile.unroll}}, {"group_rows", tile.group_rows}, {"chunk_blocks", tile.chunk_blocks}};
+}
+
+Result<ContractionTile> tile_of(const Tactic& tactic) {
+  const auto& p = tactic.parameters;
+  ContractionTile tile;
+  tile.lanes = static_cast<int>(integer(p, "lanes", 0));
+  tile.rows = static_cast<int>(integer(p, "rows", 0));
+  tile.vectors = static_cast<int>(integer(p, "vectors", 0));
+  tile.unroll = static_cast<int>(integer(p, "unroll", 0));
+  tile.group_rows = integer(p, "group_rows", 0);
+  tile.chunk_blocks = integer(p, "chunk_blocks", 0);
+  if (tile.lanes < 1 || tile.rows < 1 || tile.vectors < 1 || tile.unroll < 1 || tile.group_rows < tile.rows ||
+      tile.group_rows % tile.rows != 0 || tile.chunk_blocks < 1)
+    return internal_error(fmt::format("tactic {} lacks its parameters", tactic.name));
+  return tile;
+}
+
+// Pixels that lie evenly in memory with contiguous channels are read in place.
+bool reads_in_place(const Contraction& c) {
+  if (!c.spatials.empty()) return false;
+  int64_t run = 1;
+  for (std::size_t i = c.sums.size(); i-- > 0;) {
+    if (c.sums[i].a_stride != Dim(run)) return false;
+    run *= c.sums[i].extent;
+  }
+  if (c.pixels.empty()) return true;
+  for (std::size_t i = 0; i + 1 < c.pixels.size(); ++i)
+    if (c.pixels[i].a_stride != c.pixels[i + 1].a_stride * c.pixels[i + 1].extent) return false;
+  const auto step = c.pixels.back().a_stride.constant();
+  // Rows a multiple of 2 KiB apart fall on the same few cache sets.
+  return step && (*step * 4) % 2048 != 0;
+}
+
+}  // namespace burnish
