@@ -1,9 +1,10 @@
+#include <unistd.h>
+
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "import/onnx/tensors.h"
 

@@ -1,0 +1,232 @@
+// Layers as ONNX nodes, and operators whose forms are the same by their import row.
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "import/onnx/exporter.h"
+#include "import/onnx/tensors.h"
+#include "ops/support/attributes.h"
+
+namespace burnish::onnx {
+namespace {
+
+std::vector<std::string> operands(Exporter& e, const Node& node) {
+  std::vector<std::string> names;
+  for (const Value* v : node.operands()) names.push_back(e.name(v));
+  return names;
+}
+std::vector<std::string> results(Exporter& e, const Node& node) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < node.result_count(); ++i) names.push_back(e.name(node.result(i)));
+  while (!names.empty() && names.back().empty()) names.pop_back();
+  return names;
+}
+std::string out(Exporter& e, const Node& n) { return e.name(n.result()); }
+
+NodeWriter window(const NodeView& v) {
+  NodeWriter attributes;
+  for (std::string_view name : {"strides", "dilations"}) {
+    if (v.has_attribute(name) && !v.ints(name).empty()) attributes.integers(name, v.ints(name));
+  }
+  const std::string_view auto_pad = v.has_attribute("auto_pad") ? std::string_view(v.string("auto_pad")) : "NOTSET";
+  if (auto_pad != "NOTSET") attributes.text("auto_pad", auto_pad);
+  else if (v.has_attribute("pads") && !v.ints("pads").empty()) attributes.integers("pads", v.ints("pads"));
+  return attributes;
+}
+
+Status convolution(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  e.emit("Conv", operands(e, n), window(v).integer("group", v.integer("groups")), out(e, n));
+  return {};
+}
+
+Status convolution_transpose(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  NodeWriter attributes = window(v).integer("group", v.integer("groups"));
+  if (v.has_attribute("output_padding") && !v.ints("output_padding").empty())
+    attributes.integers("output_padding", v.ints("output_padding"));
+  if (v.has_attribute("output_shape") && !v.ints("output_shape").empty())
+    attributes.integers("output_shape", v.ints("output_shape"));
+  e.emit("ConvTranspose", operands(e, n), attributes, out(e, n));
+  return {};
+}
+
+Status pool(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  const bool maximum =
+      n.op() == "max_pool" || n.op() == "max_pool_with_indices" || (n.op() == "pool" && v.string("mode") == "max");
+  NodeWriter attributes = window(v).integers("kernel_shape", v.ints("kernel"));
+  if (v.has_attribute("ceil")) attributes.integer("ceil_mode", v.integer("ceil"));
+  if (n.op() == "max_pool_with_indices") {
+    attributes.integer("storage_order", v.integer("column_major"));
+    std::vector<std::string> names = results(e, n);
+    if (!names.empty() && names[0].empty()) names[0] = e.fresh("unused");
+    e.emit_all("MaxPool", operands(e, n), attributes, names);
+    return {};
+  }
+  if (n.op() == "lp_pool") attributes.integer("p", v.integer("p"));
+  else if (!maximum) attributes.integer("count_include_pad", v.integer("count_include_pad"));
+  e.emit(n.op() == "lp_pool" ? "LpPool" : maximum ? "MaxPool" : "AveragePool", operands(e, n), attributes, out(e, n));
+  return {};
+}
+
+Status gemm(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  e.emit("Gemm", operands(e, n),
+         NodeWriter()
+             .real("alpha", v.real("alpha"))
+             .real("beta", v.real("beta"))
+             .integer("transA", v.integer("trans_a"))
+             .integer("transB", v.integer("trans_b")),
+         out(e, n));
+  return {};
+}
+
+Status matmul(Exporter& e, const Node& n) {
+  e.emit("MatMul", operands(e, n), {}, out(e, n));
+  return {};
+}
+
+Status softmax(Exporter& e, const Node& n) {
+  const std::string_view op = n.op() == "softmax" ? "Softmax" : n.op() == "log_softmax" ? "LogSoftmax" : "Hardmax";
+  e.emit(op, operands(e, n), NodeWriter().integer("axis", NodeView(n).integer("axis")), out(e, n));
+  return {};
+}
+
+// ONNX's layer norm needs a scale.
+Status layer_norm(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  auto in = operands(e, n);
+  if (in.size() < 2 || in[1].empty()) {
+    const Type& x = v.type(0);
+    if (!x.ranked) return refused("a layer norm of unknown rank");
+    const int64_t axis = v.integer("axis") < 0 ? v.integer("axis") + x.rank() : v.integer("axis");
+    const Dims inner(x.dims.begin() + axis, x.dims.end());
+    in.resize(std::max<std::size_t>(in.size(), 2));
+    const std::string one = e.constant(Tensor::scalar(x.dtype, 1).reshaped({1}), "one");
+    in[1] = e.emit("Expand", {one, TRY(e.dims(inner))});
+  }
+  e.emit_all("LayerNormalization", in,
+             NodeWriter().integer("axis", v.integer("axis")).real("epsilon", v.real("epsilon")), results(e, n));
+  return {};
+}
+
+Status batch_norm(Exporter& e, const Node& n) {
+  e.emit("BatchNormalization", operands(e, n), NodeWriter().real("epsilon", NodeView(n).real("epsilon")), out(e, n));
+  return {};
+}
+
+Status group_norm(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  e.emit("GroupNormalization", operands(e, n),
+         NodeWriter().integer("num_groups", v.integer("groups")).real("epsilon", v.real("epsilon")), out(e, n));
+  return {};
+}
+
+Status quantize(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  NodeWriter attributes = NodeWriter().integer("axis", v.integer("axis")).integer("block_size", v.integer("block"));
+  if (n.op() == "quantize") {
+    if (n.operand(2) == nullptr) attributes.integer("output_dtype", static_cast<int64_t>(to_onnx(v.dtype("dtype"))));
+    attributes.integer("saturate", v.integer("saturate"));
+  } else if (v.dtype("dtype") != v.type(1).dtype) {
+    return refused("dequantize to another dtype than the scale's has no form in this opset");
+  }
+  e.emit(n.op() == "quantize" ? "QuantizeLinear" : "DequantizeLinear", operands(e, n), attributes, out(e, n));
+  return {};
+}
+
+Status mean_variance(Exporter& e, const Node& n) {
+  e.emit("MeanVarianceNormalization", operands(e, n), NodeWriter().integers("axes", NodeView(n).ints("axes")),
+         out(e, n));
+  return {};
+}
+
+constexpr std::pair<std::string_view, NodeExport> kTable[] = {
+    {"convolution", convolution},
+    {"conv", convolution},
+    {"convolution_transpose", convolution_transpose},
+    {"conv_transpose", convolution_transpose},
+    {"pool", pool},
+    {"max_pool", pool},
+    {"average_pool", pool},
+    {"lp_pool", pool},
+    {"max_pool_with_indices", pool},
+    {"gemm", gemm},
+    {"matmul", matmul},
+    {"softmax", softmax},
+    {"log_softmax", softmax},
+    {"hardmax", softmax},
+    {"layer_norm", layer_norm},
+    {"batch_norm", batch_norm},
+    {"group_norm", group_norm},
+    {"quantize", quantize},
+    {"dequantize", quantize},
+    {"mean_variance_norm", mean_variance},
+};
+
+Result<NodeWriter> inverse_attributes(const Node& node, const OperatorRow& row) {
+  const NodeView v(node);
+  NodeWriter writer;
+  for (const AttributeSpec& spec : node.definition()->attributes) {
+    const Attribute* value = node.attribute(spec.name);
+    if (value == nullptr && !v.has_attribute(spec.name)) continue;
+    if (value == nullptr) value = ops::default_value(spec);
+    std::string name(spec.name);
+    for (std::size_t from = 0; from < row.attributes.size();) {
+      const std::size_t comma = std::min(row.attributes.find(", ", from), row.attributes.size());
+      const std::string_view entry = row.attributes.substr(from, comma - from);
+      const std::size_t arrow = entry.find('>');
+      if (arrow != entry.npos && entry.substr(arrow + 1) == spec.name) name = entry.substr(0, arrow);
+      from = comma + 2;
+    }
+    switch (kind(*value)) {
+      case AttributeKind::integer: writer.integer(name, std::get<int64_t>(*value)); break;
+      case AttributeKind::real: writer.real(name, std::get<double>(*value)); break;
+      case AttributeKind::string: writer.text(name, std::get<std::string>(*value)); break;
+      case AttributeKind::ints: writer.integers(name, std::get<Ints>(*value)); break;
+      case AttributeKind::reals: writer.reals(name, std::get<Floats>(*value)); break;
+      case AttributeKind::strings: writer.texts(name, std::get<Strings>(*value)); break;
+      case AttributeKind::dtype: writer.integer(name, static_cast<int64_t>(to_onnx(std::get<DType>(*value)))); break;
+      case AttributeKind::tensor: writer.tensor(name, std::get<Tensor>(*value)); break;
+      default: return refused(fmt::format("attribute '{}' has no ONNX form", spec.name));
+    }
+  }
+  return writer;
+}
+
+}  // namespace
+
+NodeExport find_network_export(std::string_view op) {
+  for (const auto& [name, write] : kTable) {
+    if (name == op) return write;
+  }
+  return nullptr;
+}
+
+NodeExport find_export(std::string_view op) {
+  if (const NodeExport found = find_elementwise_export(op)) return found;
+  if (const NodeExport found = find_shape_export(op)) return found;
+  return find_network_export(op);
+}
+
+const OperatorRow* find_inverse_row(std::string_view op, int64_t opset) {
+  const OperatorRow* found = nullptr;
+  for (const auto rows :
+       {activation_rows(), shape_rows(), index_rows(), network_rows(), normalization_rows(), other_rows()}) {
+    for (const OperatorRow& row : rows) {
+      const bool fits = row.handler == nullptr && row.target == op && row.since <= opset;
+      if (fits && (found == nullptr || row.since > found->since)) found = &row;
+    }
+  }
+  return found;
+}
+
+Status export_direct(Exporter& e, const Node& n, const OperatorRow& row) {
+  e.emit_all(row.op_type, operands(e, n), TRY(inverse_attributes(n, row)), results(e, n));
+  return {};
+}
+
+}  // namespace burnish::onnx

@@ -1,0 +1,381 @@
+// Moving, indexing, reducing, control flow, as ONNX nodes.
+
+#include <algorithm>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "import/onnx/exporter.h"
+#include "import/onnx/tensors.h"
+
+namespace burnish::onnx {
+namespace {
+
+std::vector<std::string> operands(Exporter& e, const Node& node) {
+  std::vector<std::string> names;
+  for (const Value* v : node.operands()) names.push_back(e.name(v));
+  return names;
+}
+std::vector<std::string> results(Exporter& e, const Node& node) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < node.result_count(); ++i) names.push_back(e.name(node.result(i)));
+  while (!names.empty() && names.back().empty()) names.pop_back();
+  return names;
+}
+std::string in(Exporter& e, const Node& n, std::size_t i) { return e.name(n.operand(i)); }
+std::string out(Exporter& e, const Node& n) { return e.name(n.result()); }
+
+Status constant(Exporter& e, const Node& n) {
+  // Within a region too: every graph sees the main graph's initializers.
+  e.initializer(out(e, n), NodeView(n).tensor("value"));
+  return {};
+}
+
+Status sizes(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  const std::string values = TRY(e.dims(v.dims("values")));
+  if (v.integer("scalar") != 0) e.emit("Squeeze", {values}, {}, out(e, n));
+  else e.emit("Identity", {values}, {}, out(e, n));
+  return {};
+}
+
+Status broadcast(Exporter& e, const Node& n) {
+  e.emit("Expand", {in(e, n, 0), TRY(e.dims(NodeView(n).dims("shape")))}, {}, out(e, n));
+  return {};
+}
+
+// One unknown size is left to the runtime (-1), and a size that stays where it was is copied (0): no shapes to compute.
+Status reshape(Exporter& e, const Node& n) {
+  const Dims& shape = NodeView(n).dims("shape");
+  const Type& from = n.operand(0)->type();
+  Ints target;
+  int open = 0;
+  bool zero = false, copied = false;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (const auto number = shape[i].constant()) {
+      target.push_back(*number);
+      zero |= *number == 0;
+    } else if (from.ranked && i < from.dims.size() && from.dims[i] == shape[i]) {
+      target.push_back(0);
+      copied = true;
+    } else {
+      target.push_back(-1);
+      ++open;
+    }
+  }
+  if (open > 1 || (zero && (copied || open > 0))) {
+    e.emit("Reshape", {in(e, n, 0), TRY(e.dims(shape))}, NodeWriter().integer("allowzero", 1), out(e, n));
+  } else {
+    e.emit("Reshape", {in(e, n, 0), e.i64s(target)}, zero ? NodeWriter().integer("allowzero", 1) : NodeWriter(),
+           out(e, n));
+  }
+  return {};
+}
+
+Status slice(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  const Dims &starts = v.dims("starts"), &sizes = v.dims("sizes");
+  const Ints& steps = v.ints("steps");
+  Ints axes;
+  Dims first, last;
+  Ints strides;
+  const Type& from = n.operand(0)->type();
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    const bool whole = starts[i] == Dim(0) && steps[i] == 1 && from.ranked && from.dims[i] == sizes[i];
+    if (whole) continue;
+    axes.push_back(static_cast<int64_t>(i));
+    first.push_back(starts[i]);
+    // One past the last element; before element 0 there is no such number but the smallest.
+    const Dim end = starts[i] + sizes[i] * Dim(steps[i]);
+    const bool below = steps[i] < 0 && less_equal(Dim(0), end) != Truth::yes;
+    if (below && less_equal(end, Dim(-1)) == Truth::maybe)
+      return refused("a backward slice of unknown extent has no ONNX form");
+    last.push_back(below ? Dim(-Range::kMax * 1024) : end);
+    strides.push_back(steps[i]);
+  }
+  if (axes.empty()) {
+    e.emit("Identity", {in(e, n, 0)}, {}, out(e, n));
+    return {};
+  }
+  const std::string begin = TRY(e.dims(first)), end = TRY(e.dims(last));
+  e.emit("Slice", {in(e, n, 0), begin, end, e.i64s(axes), e.i64s(strides)}, {}, out(e, n));
+  return {};
+}
+
+Status pad(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  Dims amounts = v.dims("before");
+  amounts.insert(amounts.end(), v.dims("after").begin(), v.dims("after").end());
+  const std::string pads = TRY(e.dims(amounts));
+  e.emit("Pad", {in(e, n, 0), pads, in(e, n, 1)}, NodeWriter().text("mode", v.string("mode")), out(e, n));
+  return {};
+}
+
+// Reductions over booleans are done on bytes.
+Status reduce(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  const std::string& kind = v.string("kind");
+  const std::string axes = e.i64s(v.ints("axes"));
+  const NodeWriter keep = NodeWriter().integer("keepdims", v.integer("keep")).integer("noop_with_empty_axes", 1);
+  if (kind == "logical_and" || kind == "logical_or") {
+    const std::string bytes =
+        e.emit("Cast", {in(e, n, 0)}, NodeWriter().integer("to", static_cast<int64_t>(DataType::u8)));
+    const std::string reduced = e.emit(kind == "logical_and" ? "ReduceMin" : "ReduceMax", {bytes, axes}, keep);
+    e.emit("Cast", {reduced}, NodeWriter().integer("to", static_cast<int64_t>(DataType::boolean)), out(e, n));
+    return {};
+  }
+  const std::string_view op = kind == "sum"       ? "ReduceSum"
+                              : kind == "product" ? "ReduceProd"
+                              : kind == "min"     ? "ReduceMin"
+                                                  : "ReduceMax";
+  e.emit(op, {in(e, n, 0), axes}, keep, out(e, n));
+  return {};
+}
+
+Status reduce_composite(Exporter& e, const Node& n) {
+  constexpr std::pair<std::string_view, std::string_view> kNames[] = {{"reduce_mean", "ReduceMean"},
+                                                                      {"reduce_l1", "ReduceL1"},
+                                                                      {"reduce_l2", "ReduceL2"},
+                                                                      {"reduce_log_sum", "ReduceLogSum"},
+                                                                      {"reduce_log_sum_exp", "ReduceLogSumExp"},
+                                                                      {"reduce_sum_square", "ReduceSumSquare"}};
+  const NodeView v(n);
+  for (const auto& [ours, theirs] : kNames) {
+    if (ours != n.op()) continue;
+    e.emit(theirs, {in(e, n, 0), e.i64s(v.ints("axes"))},
+           NodeWriter().integer("keepdims", v.integer("keep")).integer("noop_with_empty_axes", 1), out(e, n));
+  }
+  return {};
+}
+
+Status dynamic_reduce(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  const std::string& kind = v.string("kind");
+  const std::string_view op = kind == "sum"       ? "ReduceSum"
+                              : kind == "product" ? "ReduceProd"
+                              : kind == "min"     ? "ReduceMin"
+                                                  : "ReduceMax";
+  if (kind.starts_with("logical")) return refused("reductions of booleans over axes given as data have no ONNX form");
+  e.emit(op, operands(e, n),
+         NodeWriter()
+             .integer("keepdims", v.integer("keep"))
+             .integer("noop_with_empty_axes", v.integer("noop_with_empty_axes")),
+         out(e, n));
+  return {};
+}
+
+Status arg(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  e.emit(n.op() == "arg_max" ? "ArgMax" : "ArgMin", operands(e, n),
+         NodeWriter()
+             .integer("axis", v.integer("axis"))
+             .integer("keepdims", v.integer("keep"))
+             .integer("select_last_index", v.integer("select_last")),
+         out(e, n));
+  return {};
+}
+
+Status cumulative(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  if (v.string("kind") != "sum")
+    return refused(fmt::format("a running {} has no form in opset {}", v.string("kind"), kExportedOpset));
+  e.emit("CumSum", {in(e, n, 0), e.scalar(DType::i64, static_cast<double>(v.integer("axis")))},
+         NodeWriter().integer("exclusive", v.integer("exclusive")).integer("reverse", v.integer("reverse")), out(e, n));
+  return {};
+}
+
+// 0, 1, 2 ... along one axis, the same along the others.
+Status iota(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  const Dims& shape = v.dims("shape");
+  const auto axis = static_cast<std::size_t>(v.integer("axis"));
+  const std::string limit = e.emit("Squeeze", {TRY(e.dim(shape.at(axis)))});
+  std::string x = e.emit("Range", {e.scalar(DType::i64, 0), limit, e.scalar(DType::i64, 1)});
+  if (v.dtype("dtype") != DType::i64)
+    x = e.emit("Cast", {x}, NodeWriter().integer("to", static_cast<int64_t>(to_onnx(v.dtype("dtype")))));
+  Ints column(shape.size(), 1);
+  column[axis] = -1;
+  x = e.emit("Reshape", {x, e.i64s(column)});
+  e.emit("Expand", {x, TRY(e.dims(shape))}, {}, out(e, n));
+  return {};
+}
+
+Status cast(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  const DType dtype = v.dtype("dtype");
+  NodeWriter attributes;
+  attributes.integer("to", static_cast<int64_t>(to_onnx(dtype)));
+  if (v.integer("saturate") == 0) attributes.integer("saturate", 0);
+  e.emit("Cast", operands(e, n), attributes, out(e, n));
+  return {};
+}
+
+Status axes_operand(Exporter& e, const Node& n) {
+  e.emit(n.op() == "squeeze" ? "Squeeze" : "Unsqueeze", {in(e, n, 0), e.i64s(NodeView(n).ints("axes"))}, {}, out(e, n));
+  return {};
+}
+
+Status split(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  e.emit_all("Split", {in(e, n, 0), TRY(e.dims(v.dims("sizes")))}, NodeWriter().integer("axis", v.integer("axis")),
+             results(e, n));
+  return {};
+}
+
+Status split_by(Exporter& e, const Node& n) {
+  NodeWriter attributes;
+  attributes.integer("axis", NodeView(n).integer("axis"));
+  if (n.operand(1) == nullptr) attributes.integer("num_outputs", static_cast<int64_t>(n.result_count()));
+  e.emit_all("Split", operands(e, n), attributes, results(e, n));
+  return {};
+}
+
+Status tile(Exporter& e, const Node& n) {
+  e.emit("Tile", {in(e, n, 0), TRY(e.dims(NodeView(n).dims("repeats")))}, {}, out(e, n));
+  return {};
+}
+
+Status concat(Exporter& e, const Node& n) {
+  e.emit("Concat", operands(e, n), NodeWriter().integer("axis", NodeView(n).integer("axis")), out(e, n));
+  return {};
+}
+
+Status transpose(Exporter& e, const Node& n) {
+  e.emit("Transpose", operands(e, n), NodeWriter().integers("perm", NodeView(n).ints("permutation")), out(e, n));
+  return {};
+}
+
+Status shape_of(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  NodeWriter attributes;
+  attributes.integer("start", v.integer("start"));
+  if (v.has_attribute("end")) attributes.integer("end", v.integer("end"));
+  e.emit("Shape", operands(e, n), attributes, out(e, n));
+  return {};
+}
+
+Status dynamic_reshape(Exporter& e, const Node& n) {
+  e.emit("Reshape", operands(e, n), NodeWriter().integer("allowzero", NodeView(n).integer("allow_zero")), out(e, n));
+  return {};
+}
+
+Status fill(Exporter& e, const Node& n) {
+  e.emit("ConstantOfShape", operands(e, n), NodeWriter().tensor("value", NodeView(n).tensor("value").reshaped({1})),
+         out(e, n));
+  return {};
+}
+
+Status dynamic_pad(Exporter& e, const Node& n) {
+  e.emit("Pad", operands(e, n), NodeWriter().text("mode", NodeView(n).string("mode")), out(e, n));
+  return {};
+}
+
+// Same operands, no attributes.
+Status dynamic(Exporter& e, const Node& n) {
+  constexpr std::pair<std::string_view, std::string_view> kNames[] = {{"size_of", "Size"},
+                                                                      {"dynamic_broadcast", "Expand"},
+                                                                      {"dynamic_slice", "Slice"},
+                                                                      {"dynamic_squeeze", "Squeeze"},
+                                                                      {"dynamic_unsqueeze", "Unsqueeze"},
+                                                                      {"dynamic_tile", "Tile"},
+                                                                      {"range", "Range"},
+                                                                      {"non_zero", "NonZero"}};
+  for (const auto& [ours, theirs] : kNames) {
+    if (ours == n.op()) e.emit(theirs, operands(e, n), {}, out(e, n));
+  }
+  return {};
+}
+
+Status top_k(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  const std::string k = e.emit("Reshape", {in(e, n, 1), e.i64s(Ints{1})});
+  std::vector<std::string> names = results(e, n);
+  names.resize(2);
+  for (std::string& name : names) name = name.empty() ? e.fresh("unused") : name;
+  e.emit_all("TopK", {in(e, n, 0), k},
+             NodeWriter()
+                 .integer("axis", v.integer("axis"))
+                 .integer("largest", v.integer("largest"))
+                 .integer("sorted", v.integer("sorted")),
+             names);
+  return {};
+}
+
+Status if_else(Exporter& e, const Node& n) {
+  const WireWriter yes = TRY(e.region(n.region(0))), no = TRY(e.region(n.region(1)));
+  e.emit_all("If", operands(e, n), NodeWriter().graph("then_branch", yes).graph("else_branch", no), results(e, n));
+  return {};
+}
+
+Status loop(Exporter& e, const Node& n) {
+  const WireWriter body = TRY(e.region(n.region(0)));
+  e.emit_all("Loop", operands(e, n), NodeWriter().graph("body", body), results(e, n));
+  return {};
+}
+
+Status scan(Exporter& e, const Node& n) {
+  const WireWriter body = TRY(e.region(n.region(0)));
+  NodeWriter attributes;
+  for (const auto& [name, value] : n.attributes()) {
+    if (const auto* ints = std::get_if<Ints>(&value)) attributes.integers(name, *ints);
+    else if (const auto* integer = std::get_if<int64_t>(&value)) attributes.integer(name, *integer);
+  }
+  e.emit_all("Scan", operands(e, n), attributes.graph("body", body), results(e, n));
+  return {};
+}
+
+constexpr std::pair<std::string_view, NodeExport> kTable[] = {
+    {"constant", constant},
+    {"dims", sizes},
+    {"broadcast", broadcast},
+    {"reshape", reshape},
+    {"transpose", transpose},
+    {"slice", slice},
+    {"pad", pad},
+    {"concat", concat},
+    {"reduce", reduce},
+    {"reduce_mean", reduce_composite},
+    {"reduce_l1", reduce_composite},
+    {"reduce_l2", reduce_composite},
+    {"reduce_log_sum", reduce_composite},
+    {"reduce_log_sum_exp", reduce_composite},
+    {"reduce_sum_square", reduce_composite},
+    {"dynamic_reduce", dynamic_reduce},
+    {"arg_max", arg},
+    {"arg_min", arg},
+    {"cumulative", cumulative},
+    {"iota", iota},
+    {"cast", cast},
+    {"squeeze", axes_operand},
+    {"unsqueeze", axes_operand},
+    {"split", split},
+    {"split_by", split_by},
+    {"tile", tile},
+    {"shape_of", shape_of},
+    {"dynamic_reshape", dynamic_reshape},
+    {"fill", fill},
+    {"dynamic_pad", dynamic_pad},
+    {"size_of", dynamic},
+    {"dynamic_broadcast", dynamic},
+    {"dynamic_slice", dynamic},
+    {"dynamic_squeeze", dynamic},
+    {"dynamic_unsqueeze", dynamic},
+    {"dynamic_tile", dynamic},
+    {"range", dynamic},
+    {"non_zero", dynamic},
+    {"top_k", top_k},
+    {"if", if_else},
+    {"loop", loop},
+    {"scan", scan},
+};
+
+}  // namespace
+
+NodeExport find_shape_export(std::string_view op) {
+  for (const auto& [name, write] : kTable) {
+    if (name == op) return write;
+  }
+  return nullptr;
+}
+
+}  // namespace burnish::onnx

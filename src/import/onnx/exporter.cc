@@ -1,0 +1,329 @@
+#include "import/onnx/exporter.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "import/onnx/tensors.h"
+
+namespace burnish::onnx {
+
+WireWriter& NodeWriter::start(std::string_view name, AttributeProto::Kind kind) {
+  WireWriter& attribute = attributes_.emplace_back();
+  attribute.text(1, name);
+  attribute.integer(20, static_cast<int64_t>(kind));
+  return attribute;
+}
+NodeWriter& NodeWriter::integer(std::string_view name, int64_t value) {
+  start(name, AttributeProto::Kind::integer).integer(3, value);
+  return *this;
+}
+NodeWriter& NodeWriter::real(std::string_view name, double value) {
+  start(name, AttributeProto::Kind::real).real(2, static_cast<float>(value));
+  return *this;
+}
+NodeWriter& NodeWriter::text(std::string_view name, std::string_view value) {
+  start(name, AttributeProto::Kind::string).text(4, value);
+  return *this;
+}
+NodeWriter& NodeWriter::integers(std::string_view name, std::span<const int64_t> values) {
+  start(name, AttributeProto::Kind::integers).packed(8, values);
+  return *this;
+}
+NodeWriter& NodeWriter::reals(std::string_view name, std::span<const double> values) {
+  start(name, AttributeProto::Kind::reals).packed(7, std::vector<float>(values.begin(), values.end()));
+  return *this;
+}
+NodeWriter& NodeWriter::texts(std::string_view name, const Strings& values) {
+  WireWriter& attribute = start(name, AttributeProto::Kind::strings);
+  for (const std::string& value : values) attribute.text(9, value);
+  return *this;
+}
+NodeWriter& NodeWriter::tensor(std::string_view name, const Tensor& value) {
+  WireWriter proto = tensor_header(value, "");
+  if (value.dtype() != DType::string) proto.text(9, raw_bytes(value));
+  start(name, AttributeProto::Kind::tensor).message(5, proto);
+  return *this;
+}
+NodeWriter& NodeWriter::graph(std::string_view name, const WireWriter& value) {
+  start(name, AttributeProto::Kind::graph).message(6, value);
+  return *this;
+}
+
+WireWriter tensor_header(const Tensor& tensor, std::string_view name) {
+  WireWriter proto;
+  proto.packed(1, tensor.dims());
+  proto.integer(2, static_cast<int64_t>(to_onnx(tensor.dtype())));
+  if (!name.empty()) proto.text(8, name);
+  if (tensor.dtype() == DType::string) {
+    for (const std::string& s : tensor.as<std::string>()) proto.text(6, s);
+  }
+  return proto;
+}
+
+WireWriter type_proto(const Type& type) {
+  WireWriter outer, inner;
+  switch (type.kind) {
+    case Type::Kind::tensor:
+      inner.integer(1, static_cast<int64_t>(to_onnx(type.dtype)));
+      if (type.ranked) {
+        WireWriter shape;
+        for (const Dim& d : type.dims) {
+          WireWriter dim;
+          if (d.is_constant()) dim.integer(1, d.value());
+          else dim.text(2, d.text());
+          shape.message(1, dim);
+        }
+        inner.message(2, shape);
+      }
+      outer.message(1, inner);
+      break;
+    case Type::Kind::sequence:
+    case Type::Kind::optional:
+      inner.message(1, type_proto(*type.element));
+      outer.message(type.kind == Type::Kind::sequence ? 4 : 9, inner);
+      break;
+    case Type::Kind::map:
+      inner.integer(1, static_cast<int64_t>(to_onnx(type.dtype)));
+      inner.message(2, type_proto(*type.element));
+      outer.message(5, inner);
+      break;
+    case Type::Kind::token: break;
+  }
+  return outer;
+}
+
+WireWriter value_info(std::string_view name, const Type& type) {
+  WireWriter info;
+  info.text(1, name);
+  info.message(2, type_proto(type));
+  return info;
+}
+
+std::string Exporter::fresh(std::string_view hint) {
+  std::string name(hint.empty() ? "v" : hint);
+  for (int i = 1; !used_.insert(name).second; ++i) name = fmt::format("{}_{}", hint, i);
+  return name;
+}
+
+std::string Exporter::name(const Value* value) {
+  if (value == nullptr) return {};
+  const auto [it, added] = names_.try_emplace(value);
+  if (added) it->second = fresh(value->name());
+  return it->second;
+}
+
+std::string Exporter::constant(Tensor tensor, std::string_view hint) {
+  std::string name = fresh(hint);
+  initializers_.push_back({name, std::move(tensor)});  // of the main graph: regions read it from there
+  return name;
+}
+
+void Exporter::write_node_proto(std::string_view op_type, const std::vector<std::string>& inputs,
+                                const NodeWriter& attributes, const std::vector<std::string>& outputs) {
+  WireWriter node;
+  std::size_t count = inputs.size();
+  while (count > 0 && inputs[count - 1].empty()) --count;
+  for (std::size_t i = 0; i < count; ++i) node.text(1, inputs[i]);
+  for (const std::string& output : outputs) node.text(2, output);
+  std::string name = source_;
+  for (int i = 1; !node_names_.insert(name).second; ++i) name = fmt::format("{}#{}", source_, i);
+  node.text(3, name);
+  node.text(4, op_type);
+  for (const WireWriter& attribute : attributes.attributes()) node.message(5, attribute);
+  target_->message(1, node);
+}
+
+std::string Exporter::emit(std::string_view op_type, const std::vector<std::string>& inputs,
+                           const NodeWriter& attributes, std::string output) {
+  if (output.empty()) output = fresh(op_type);
+  write_node_proto(op_type, inputs, attributes, {output});
+  return output;
+}
+
+void Exporter::emit_all(std::string_view op_type, const std::vector<std::string>& inputs, const NodeWriter& attributes,
+                        const std::vector<std::string>& outputs) {
+  write_node_proto(op_type, inputs, attributes, outputs);
+}
+
+// Remembers which values' shapes tell symbols.
+void Exporter::declare(const Value* value) {
+  if (value == nullptr || !value->type().is_ranked_tensor()) return;
+  for (std::size_t i = 0; i < value->type().dims.size(); ++i) {
+    if (const auto symbol = value->type().dims[i].symbol_name()) {
+      sources_.try_emplace(std::string(*symbol), value, static_cast<int64_t>(i));
+    }
+  }
+}
+
+namespace {
+
+// Reads Dim::text and writes the nodes that compute it.
+struct DimWriter {
+  Exporter& e;
+  std::string_view text;
+  std::map<std::string, std::pair<const Value*, int64_t>, std::less<>>& sources;
+  std::map<std::string, std::string, std::less<>>* cache;  // null within regions, whose nodes the outside can't read
+  int depth = 0;
+
+  void spaces() {
+    while (!text.empty() && text[0] == ' ') text.remove_prefix(1);
+  }
+  bool take(std::string_view token) {
+    spaces();
+    if (!text.starts_with(token)) return false;
+    text.remove_prefix(token.size());
+    return true;
+  }
+  std::string number(int64_t value) { return e.i64s(std::span(&value, 1)); }
+  Result<std::string> sum() {
+    if (++depth > 100) return refused("a size is nested too deeply");
+    std::string total = take("-") ? e.emit("Neg", {TRY(term())}) : TRY(term());
+    while (true) {
+      if (take("+")) total = e.emit("Add", {total, TRY(term())});
+      else if (take("-")) total = e.emit("Sub", {total, TRY(term())});
+      else break;
+    }
+    --depth;
+    return total;
+  }
+  Result<std::string> term() {
+    std::string product = TRY(atom());
+    while (take("*")) product = e.emit("Mul", {product, TRY(atom())});
+    return product;
+  }
+  Result<std::string> atom() {
+    spaces();
+    if (take("(")) {
+      std::string inner = TRY(sum());
+      if (!take(")")) return refused("malformed size");
+      return inner;
+    }
+    std::size_t n = 0;
+    while (n < text.size() && (std::isalnum(static_cast<unsigned char>(text[n])) != 0 || text[n] == '_')) ++n;
+    const std::string_view word = text.substr(0, n);
+    if (n == 0) return refused(fmt::format("malformed size at '{}'", text));
+    text.remove_prefix(n);
+    if (std::isdigit(static_cast<unsigned char>(word[0])) != 0) return number(std::stoll(std::string(word)));
+    if (!take("(")) return symbol(word);
+    const std::string a = TRY(sum());
+    if (!take(",")) return refused("malformed size");
+    const std::string b = TRY(sum());
+    if (!take(")")) return refused("malformed size");
+    if (word == "floordiv") return e.emit("Div", {a, b});
+    if (word == "ceildiv") return e.emit("Div", {e.emit("Sub", {e.emit("Add", {a, b}), number(1)}), b});
+    if (word == "mod") return e.emit("Mod", {a, b});
+    if (word == "min") return e.emit("Min", {a, b});
+    if (word == "max") return e.emit("Max", {a, b});
+    return refused(fmt::format("unknown function '{}' of sizes", word));
+  }
+  Result<std::string> symbol(std::string_view name) {
+    if (cache != nullptr) {
+      if (const auto it = cache->find(name); it != cache->end()) return it->second;
+    }
+    const auto it = sources.find(name);
+    if (it == sources.end()) return refused(fmt::format("no value has the size '{}'", name));
+    const auto [value, axis] = it->second;
+    std::string size = e.emit("Shape", {e.name(value)}, NodeWriter().integer("start", axis).integer("end", axis + 1));
+    if (cache != nullptr) cache->emplace(name, size);
+    return size;
+  }
+};
+
+}  // namespace
+
+Result<std::string> Exporter::dim(const Dim& dim) {
+  if (const auto constant = dim.constant()) return i64s(std::span(&*constant, 1));
+  const std::string text = dim.text();
+  DimWriter writer{.e = *this, .text = text, .sources = sources_, .cache = in_region_ ? nullptr : &symbols_};
+  std::string result = TRY(writer.sum());
+  writer.spaces();
+  if (!writer.text.empty()) return refused(fmt::format("malformed size '{}'", text));
+  return result;
+}
+
+Result<std::string> Exporter::dims(std::span<const Dim> dims) {
+  if (const auto numbers = constants(dims)) return i64s(*numbers);
+  std::vector<std::string> parts;
+  for (const Dim& d : dims) parts.push_back(TRY(dim(d)));
+  if (parts.size() == 1) return parts[0];
+  return emit("Concat", parts, NodeWriter().integer("axis", 0));
+}
+
+Status Exporter::write_node(const Node& node) {
+  source_ = node.source().empty() && node.result() != nullptr ? node.result()->name() : node.source();
+  const auto failed = [&](Error error) {
+    return std::unexpected(std::move(error).within(fmt::format("node '{}' ({})", node.source(), node.op())));
+  };
+  if (const NodeExport write = find_export(node.op())) {
+    if (auto status = write(*this, node); !status) return failed(std::move(status).error());
+  } else if (const OperatorRow* row = find_inverse_row(node.op(), kExportedOpset)) {
+    if (auto status = export_direct(*this, node, *row); !status) return failed(std::move(status).error());
+  } else {
+    return failed(refused(fmt::format("ONNX opset {} has no form for '{}'", kExportedOpset, node.op())).error());
+  }
+  for (std::size_t i = 0; i < node.result_count(); ++i) declare(node.result(i));
+  return {};
+}
+
+Status Exporter::write_nodes(const Graph& graph) {
+  for (const auto& node : graph.nodes()) TRY(write_node(*node));
+  return {};
+}
+
+Result<WireWriter> Exporter::region(const Graph& graph) {
+  WireWriter proto;
+  WireWriter* const outer = std::exchange(target_, &proto);
+  const bool outer_region = std::exchange(in_region_, true);
+  const auto outer_sources = sources_;
+  const std::string outer_source = source_;
+  proto.text(2, graph.name());
+  for (const auto& input : graph.inputs()) {
+    proto.message(11, value_info(name(input.get()), input->type()));
+    declare(input.get());
+  }
+  Status status = write_nodes(graph);
+  for (const Graph::Output& output : graph.outputs()) {
+    if (!status) break;
+    // An output is produced here and under one name only.
+    std::string result = fresh(output.value->name());
+    emit("Identity", {name(output.value)}, {}, result);
+    proto.message(12, value_info(result, output.value->type()));
+  }
+  target_ = outer;
+  in_region_ = outer_region;
+  sources_ = outer_sources;
+  source_ = outer_source;
+  TRY(std::move(status));
+  return proto;
+}
+
+Status Exporter::run() {
+  graph_.text(2, root_.name());
+  // The interface's names first: nothing inside may take them.
+  for (const auto& input : root_.inputs()) {
+    if (!used_.insert(input->name()).second) return refused(fmt::format("two inputs are named '{}'", input->name()));
+    names_[input.get()] = input->name();
+    declare(input.get());
+  }
+  std::vector<std::pair<const Value*, std::string>> copies;
+  for (const Graph::Output& output : root_.outputs()) {
+    const bool free = used_.insert(output.name).second;
+    const bool computed = output.value->producer() != nullptr && output.value->producer()->op() != "constant";
+    if (free && computed && !names_.contains(output.value)) names_[output.value] = output.name;
+    else if (free) copies.emplace_back(output.value, output.name);
+    else if (names_[output.value] != output.name || !computed) {
+      return refused(fmt::format("two inputs or outputs are named '{}'", output.name), {}, "rename one of them");
+    }
+  }
+  for (const auto& input : root_.inputs()) graph_.message(11, value_info(input->name(), input->type()));
+  for (const Graph::Output& output : root_.outputs()) graph_.message(12, value_info(output.name, output.value->type()));
+  TRY(write_nodes(root_));
+  for (const auto& [value, output] : copies) {
+    source_ = output;
+    emit("Identity", {name(value)}, {}, output);
+  }
+  return {};
+}
+
+}  // namespace burnish::onnx

@@ -1,0 +1,204 @@
+#include <gtest/gtest.h>
+
+#include "base/file.h"
+#include "import/onnx/export.h"
+#include "import/onnx/import.h"
+#include "ops/operator.h"
+#include "runtime/executor.h"
+
+namespace burnish {
+namespace {
+
+using onnx::WireWriter;
+
+WireWriter value_info(std::string_view name, int dtype, std::initializer_list<std::string_view> dims) {
+  WireWriter shape, tensor, type, info;
+  for (std::string_view d : dims) {
+    WireWriter dim;
+    if (std::isdigit(static_cast<unsigned char>(d[0])) != 0) dim.integer(1, int64_t{std::stoi(std::string(d))});
+    else dim.text(2, d);
+    shape.message(1, dim);
+  }
+  tensor.integer(1, dtype);
+  tensor.message(2, shape);
+  type.message(1, tensor);
+  info.text(1, name);
+  info.message(2, type);
+  return info;
+}
+
+WireWriter node(std::string_view op, std::initializer_list<std::string_view> inputs,
+                std::initializer_list<std::string_view> outputs, std::string_view domain = "",
+                std::initializer_list<WireWriter> attributes = {}) {
+  WireWriter n;
+  for (std::string_view i : inputs) n.text(1, i);
+  for (std::string_view o : outputs) n.text(2, o);
+  n.text(4, op);
+  if (!domain.empty()) n.text(7, domain);
+  for (const WireWriter& a : attributes) n.message(5, a);
+  return n;
+}
+
+WireWriter integer_attribute(std::string_view name, int64_t value) {
+  WireWriter a;
+  a.text(1, name);
+  a.integer(3, value);
+  a.integer(20, 2);
+  return a;
+}
+
+WireWriter model(const WireWriter& graph, int opset = 18) {
+  WireWriter m, o;
+  o.integer(2, opset);
+  m.integer(1, 8);
+  m.message(7, graph);
+  m.message(8, o);
+  return m;
+}
+
+Result<std::unique_ptr<Graph>> read(const WireWriter& m, const ImportOptions& options = {}) {
+  return import_onnx(as_bytes(m.data()), options);
+}
+
+TEST(OnnxImport, KeepsNamesSymbolsAndSources) {
+  WireWriter g;
+  g.message(11, value_info("x", 1, {"batch size", "4"}));
+  g.message(11, value_info("y", 1, {"batch size", "4"}));
+  g.message(1, node("Add", {"x", "y"}, {"sum"}));
+  g.message(1, node("Relu", {"sum"}, {"out"}));
+  g.message(12, value_info("out", 1, {"batch size", "4"}));
+  const auto graph = read(model(g));
+  ASSERT_TRUE(graph) << graph.error().message();
+  EXPECT_EQ((*graph)->input(0)->type().text(), "f32[batch_size,4]");
+  EXPECT_EQ((*graph)->input(0)->type(), (*graph)->input(1)->type());
+  EXPECT_EQ((*graph)->outputs()[0].name, "out");
+  EXPECT_EQ((*graph)->nodes().back()->op(), "relu");
+  EXPECT_EQ((*graph)->nodes().front()->source(), "sum");
+  EXPECT_EQ((*graph)->outputs()[0].value->type().text(), "f32[batch_size,4]");
+}
+
+TEST(OnnxImport, ErrorsNameNodeOperatorAndOpset) {
+  WireWriter g;
+  g.message(11, value_info("x", 1, {"2"}));
+  g.message(1, node("Add", {"x", "nowhere"}, {"sum"}));
+  g.message(12, value_info("sum", 1, {"2"}));
+  const auto graph = read(model(g));
+  ASSERT_FALSE(graph);
+  EXPECT_EQ(graph.error().code, ErrorCode::refused);
+  const std::string message = graph.error().message();
+  for (std::string_view part : {"sum", "Add", "18", "nowhere"})
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+  EXPECT_FALSE(read(model(g, 99)));
+}
+
+TEST(OnnxImport, UnknownOperatorsStayForeignAndAreReported) {
+  WireWriter g;
+  g.message(11, value_info("x", 1, {"2"}));
+  g.message(1, node("Frobnicate", {"x"}, {"a"}));
+  g.message(1, node("Relu", {"a"}, {"b"}));
+  g.message(12, value_info("b", 1, {"2"}));
+  std::vector<UnknownOperator> unknown;
+  const auto graph = read(model(g), {.unknown = &unknown});
+  ASSERT_TRUE(graph) << graph.error().message();
+  ASSERT_EQ(unknown.size(), 1u);
+  EXPECT_EQ(unknown[0].op_type, "Frobnicate");
+  EXPECT_EQ((*graph)->nodes().front()->op(), "onnx.ai.onnx.Frobnicate");
+  EXPECT_EQ((*graph)->nodes().front()->definition(), nullptr);
+}
+
+// f(x) = relu(x) + x, called twice.
+TEST(OnnxImport, InlinesFunctionsAndRefusesCycles) {
+  WireWriter opset, function, own;
+  opset.integer(2, 18);
+  own.text(1, "my");
+  own.integer(2, 1);
+  function.text(1, "F");
+  function.text(4, "x");
+  function.text(5, "y");
+  function.message(7, node("Relu", {"x"}, {"r"}));
+  function.message(7, node("Add", {"r", "x"}, {"y"}));
+  function.message(9, opset);
+  function.text(10, "my");
+  WireWriter g;
+  g.message(11, value_info("x", 1, {"2"}));
+  g.message(1, node("F", {"x"}, {"a"}, "my"));
+  g.message(1, node("F", {"a"}, {"b"}, "my"));
+  g.message(12, value_info("b", 1, {"2"}));
+  WireWriter m = model(g);
+  m.message(8, own);
+  WireWriter good = m;
+  good.message(25, function);
+  const auto graph = read(good);
+  ASSERT_TRUE(graph) << graph.error().message();
+  EXPECT_EQ((*graph)->node_count(), 4u);
+  const auto y = interpret(**graph, std::vector<RuntimeValue>{Tensor::f32s({2}, std::vector<float>{-1, 3})});
+  ASSERT_TRUE(y) << y.error().message();
+  EXPECT_EQ((*y)[0].tensor().as<float>()[0], -1);
+  EXPECT_EQ((*y)[0].tensor().as<float>()[1], 12);
+
+  function.message(7, node("F", {"x"}, {"z"}, "my"));
+  function.message(9, own);
+  WireWriter bad = m;
+  bad.message(25, function);
+  const auto refused = read(bad);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("calls itself"), std::string::npos) << refused.error().message();
+}
+
+// Before opset 7 Add aligned B with an axis of A.
+TEST(OnnxImport, OldBroadcasting) {
+  WireWriter g;
+  g.message(11, value_info("x", 1, {"2", "3", "2"}));
+  g.message(11, value_info("b", 1, {"3"}));
+  g.message(1, node("Add", {"x", "b"}, {"y"}, "", {integer_attribute("broadcast", 1), integer_attribute("axis", 1)}));
+  g.message(12, value_info("y", 1, {"2", "3", "2"}));
+  const auto graph = read(model(g, 6));
+  ASSERT_TRUE(graph) << graph.error().message();
+  const auto y = interpret(**graph, std::vector<RuntimeValue>{Tensor::f32s({2, 3, 2}, std::vector<float>(12, 0)),
+                                                              Tensor::f32s({3}, std::vector<float>{1, 2, 3})});
+  ASSERT_TRUE(y) << y.error().message();
+  const auto values = (*y)[0].tensor().as<float>();
+  EXPECT_EQ(std::vector<float>(values.begin(), values.begin() + 6), (std::vector<float>{1, 1, 2, 2, 3, 3}));
+}
+
+TEST(OnnxExport, ComesBackEqualInResults) {
+  WireWriter g;
+  g.message(11, value_info("x", 1, {"N", "4"}));
+  g.message(1, node("Softmax", {"x"}, {"s"}));
+  g.message(1, node("Transpose", {"s"}, {"t"}));
+  g.message(1, node("MatMul", {"s", "t"}, {"y"}));
+  g.message(12, value_info("y", 1, {"N", "N"}));
+  const auto graph = read(model(g));
+  ASSERT_TRUE(graph) << graph.error().message();
+  const auto bytes = export_onnx(**graph);
+  ASSERT_TRUE(bytes) << bytes.error().message();
+  const auto again = import_onnx(as_bytes(*bytes));
+  ASSERT_TRUE(again) << again.error().message();
+  const std::vector<RuntimeValue> x = {Tensor::f32s({3, 4}, std::vector<float>{1, 2, 3, 4, 0, 1, 0, 2, 5, 5, 1, 0})};
+  const auto a = interpret(**graph, x), b = interpret(**again, x);
+  ASSERT_TRUE(a && b);
+  EXPECT_TRUE((*a)[0].tensor().identical((*b)[0].tensor()));
+}
+
+// Every cut and many single changes of a model are refused or read; neither crashes.
+TEST(OnnxImport, SurvivesDamage) {
+  WireWriter g;
+  g.message(11, value_info("x", 1, {"N", "4"}));
+  g.message(1, node("Softmax", {"x"}, {"y"}, "", {integer_attribute("axis", 1)}));
+  g.message(12, value_info("y", 1, {"N", "4"}));
+  const std::string whole = model(g).data();
+  ASSERT_TRUE(import_onnx(as_bytes(whole)));
+  int refused = 0;
+  for (std::size_t n = 0; n < whole.size(); ++n) refused += !import_onnx(as_bytes(whole.substr(0, n)));
+  EXPECT_GT(refused, static_cast<int>(whole.size()) / 2);
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string damaged = whole;
+      damaged[i] = static_cast<char>(damaged[i] ^ (1 << bit));
+      (void)import_onnx(as_bytes(damaged));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace burnish
