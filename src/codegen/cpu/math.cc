@@ -319,7 +319,7 @@ Value VectorMath::asinh(Value x) {
   Value square = b_.CreateFMul(a, a);
   Value root = intrinsic(llvm::Intrinsic::sqrt, b_.CreateFAdd(square, k(x, 1)));
   Value inner = b_.CreateFAdd(a, b_.CreateFDiv(square, b_.CreateFAdd(root, k(x, 1))));
-  Value large = b_.CreateFCmpOGT(a, k(x, 1e10));
+  Value large = b_.CreateFCmpOGT(a, k(x, 1e18));
   Value r = log1p(b_.CreateSelect(large, a, inner));
   return copysign(b_.CreateFAdd(r, b_.CreateSelect(large, k(x, std::numbers::ln2), k(x, 0))), x);
 }
@@ -327,7 +327,7 @@ Value VectorMath::asinh(Value x) {
 Value VectorMath::acosh(Value x) {
   Value t = b_.CreateFSub(x, k(x, 1));
   Value root = intrinsic(llvm::Intrinsic::sqrt, fma(t, t, b_.CreateFAdd(t, t)));
-  Value large = b_.CreateFCmpOGT(x, k(x, 1e10));
+  Value large = b_.CreateFCmpOGT(x, k(x, 1e18));
   Value r = log1p(b_.CreateSelect(large, x, b_.CreateFAdd(t, root)));
   r = b_.CreateFAdd(r, b_.CreateSelect(large, k(x, std::numbers::ln2), k(x, 0)));
   return b_.CreateSelect(b_.CreateFCmpULT(x, k(x, 1)), k(x, kNan), r);
