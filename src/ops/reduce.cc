@@ -1,6 +1,5 @@
-#include <limits>
-
 #include "ops/support/core.h"
+#include "ops/support/reduction.h"
 
 namespace burnish {
 namespace {
@@ -54,81 +53,16 @@ Status infer(InferContext& c) {
   return {};
 }
 
-template <class N>
-N combine(Reduction kind, N a, N b) {
-  if constexpr (std::is_same_v<N, bool>) {
-    return kind == Reduction::logical_or || kind == Reduction::max ? a || b : a && b;
-  } else if constexpr (std::is_same_v<N, std::complex<double>>) {
-    return kind == Reduction::sum ? a + b : a * b;
-  } else if constexpr (std::is_same_v<N, double>) {
-    switch (kind) {
-      case Reduction::sum: return a + b;
-      case Reduction::product: return a * b;
-      case Reduction::min: return std::isnan(a) || a < b ? a : b;  // NaN stays
-      default: return std::isnan(a) || a > b ? a : b;
-    }
-  } else {
-    using U = uint64_t;
-    switch (kind) {
-      case Reduction::sum: return static_cast<N>(static_cast<U>(a) + static_cast<U>(b));
-      case Reduction::product: return static_cast<N>(static_cast<U>(a) * static_cast<U>(b));
-      case Reduction::min: return a < b ? a : b;
-      default: return a > b ? a : b;
-    }
-  }
-}
-
-// What an empty reduction gives: for min and max the dtype's own limit.
-template <class N>
-N identity_of(Reduction kind, DType dtype) {
-  if constexpr (std::is_same_v<N, bool>) {
-    return kind == Reduction::logical_and || kind == Reduction::min;
-  } else {
-    if (kind == Reduction::sum) return N(0);
-    if (kind == Reduction::product) return N(1);
-    const int bits = bit_width(dtype);
-    if constexpr (std::is_same_v<N, double>) {
-      return kind == Reduction::min ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity();
-    } else if constexpr (std::is_same_v<N, int64_t>) {
-      const int64_t high = std::numeric_limits<int64_t>::max() >> (64 - bits);
-      return kind == Reduction::min ? high : -high - 1;
-    } else if constexpr (std::is_same_v<N, uint64_t>) {
-      return kind == Reduction::min ? std::numeric_limits<uint64_t>::max() >> (64 - bits) : 0;
-    }
-    return N(0);
-  }
-}
-
 Status reference(ReferenceContext& c) {
   const Reduced r = TRY(read(c));
   const Tensor& x = c.in(0);
-  Sizes dims, kept;
-  for (std::size_t i = 0; i < x.dims().size(); ++i) {
-    kept.push_back(r.has(i) ? 1 : x.dims()[i]);
-    if (!r.has(i)) dims.push_back(x.dims()[i]);
-    else if (r.keep) dims.push_back(1);
+  std::vector<bool> drop(x.dims().size());
+  for (int64_t axis : r.axes) {
+    if (axis >= x.rank()) return c.error("axis out of range");
+    drop[idx(axis)] = true;
   }
-  Tensor* y = TRY(c.out(0, dims));
-  const Sizes targets = broadcast_strides(kept, x.dims());
-  const DType dtype = x.dtype();
-  visit_number_class(dtype, [&]<class N>(N) {
-    if constexpr (!std::is_same_v<N, std::string>) {
-      // Accumulated in the widest type of the class and rounded once.
-      std::unique_ptr<N[]> sums(new N[idx(y->elements())]);
-      std::fill_n(sums.get(), y->elements(), identity_of<N>(r.kind, dtype));
-      std::array<N, kBlock> block;
-      for_each_run<2>(x.dims(), {row_major_strides(x.dims()), targets},
-                      [&](const auto& offsets, int64_t count, const auto& steps) {
-                        for (int64_t done = 0; done < count; done += kBlock) {
-                          const int64_t n = std::min(kBlock, count - done);
-                          load_block(dtype, x.data(), offsets[0] + done * steps[0], steps[0], n, block.data());
-                          N* sum = sums.get() + offsets[1] + done * steps[1];
-                          for (int64_t i = 0; i < n; ++i) sum[i * steps[1]] = combine(r.kind, sum[i * steps[1]], block[idx(i)]);
-                        }
-                      });
-      store_block(dtype, y->mutable_data(), 0, 1, y->elements(), sums.get());
-    }
-  });
+  Tensor* y = TRY(c.out(0, reduced_sizes(x.dims(), drop, r.keep)));
+  reduce_tensor(x, r.kind, drop, *y);
   return {};
 }
 
