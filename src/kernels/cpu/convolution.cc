@@ -160,6 +160,6 @@ Result<Emitted> emit(const CpuFeatures& cpu, const Kernel& kernel, const Tactic&
 
 }  // namespace
 
-const Family kConvolution = {"convolution", tactics, emit};
+const Family kConvolution = {"convolution", "convolution", tactics, emit};
 
 }  // namespace burnish

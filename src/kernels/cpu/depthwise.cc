@@ -68,6 +68,6 @@ Result<Emitted> emit(const CpuFeatures& cpu, const Kernel& kernel, const Tactic&
 
 }  // namespace
 
-const Family kDepthwise = {"depthwise", tactics, emit};
+const Family kDepthwise = {"depthwise", "convolution", tactics, emit};
 
 }  // namespace burnish

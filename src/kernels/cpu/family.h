@@ -12,7 +12,8 @@
 namespace burnish {
 
 struct Family {
-  std::string_view name;  // Problem::family
+  std::string_view name;     // of the family of tactics
+  std::string_view problem;  // Problem::family
   // Appends ways to run the kernel; where there are none, says why.
   void (*tactics)(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& found, std::string& why_not);
   Result<Emitted> (*emit)(const CpuFeatures& cpu, const Kernel& kernel, const Tactic& tactic,

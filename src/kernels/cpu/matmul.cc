@@ -118,6 +118,6 @@ Result<Emitted> emit(const CpuFeatures& cpu, const Kernel& kernel, const Tactic&
 
 }  // namespace
 
-const Family kMatmul = {"matmul", tactics, emit};
+const Family kMatmul = {"matmul", "matmul", tactics, emit};
 
 }  // namespace burnish

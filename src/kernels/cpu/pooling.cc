@@ -46,6 +46,6 @@ Result<Emitted> emit(const CpuFeatures& cpu, const Kernel& kernel, const Tactic&
 
 }  // namespace
 
-const Family kPooling = {"pool", tactics, emit};
+const Family kPooling = {"pool", "pool", tactics, emit};
 
 }  // namespace burnish

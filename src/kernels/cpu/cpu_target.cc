@@ -1,0 +1,52 @@
+#include "kernels/cpu/cpu_target.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "kernels/cpu/family.h"
+
+namespace burnish {
+namespace {
+
+const Family* const kFamilies[] = {&kDepthwise, &kConvolution, &kMatmul, &kPooling, &kAttention};
+
+}  // namespace
+
+std::vector<Tactic> CpuTarget::tactics(const Kernel& kernel, std::string* why_not) const {
+  std::vector<Tactic> all;
+  std::string reasons;
+  const std::string_view problem = kernel.anchor ? std::string_view(kernel.anchor->family) : std::string_view();
+  for (const Family* family : kFamilies) {
+    if (family->problem != problem) continue;
+    std::vector<Tactic> found;
+    std::string reason;
+    family->tactics(cpu_, kernel, found, reason);
+    for (Tactic& tactic : found) {
+      tactic.parameters["family"] = std::string(family->name);
+      all.push_back(std::move(tactic));
+    }
+    if (!reason.empty()) reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", family->name, reason);
+  }
+  std::stable_sort(all.begin(), all.end(), [](const Tactic& a, const Tactic& b) { return a.seconds < b.seconds; });
+  if (reasons.empty()) reasons = fmt::format("no family of {} solves '{}'", name(), problem);
+  if (all.empty() && why_not) *why_not = reasons;
+  return all;
+}
+
+Result<Emitted> CpuTarget::emit(const Kernel& kernel, const Tactic& tactic, std::span<const Storage> storages) const {
+  if (storages.size() != kernel.operand_count())
+    return internal_error(fmt::format("{} storages for {} operands", storages.size(), kernel.operand_count()),
+                          tactic.name);
+  for (std::size_t i = 0; i < storages.size(); ++i)
+    if (storages[i].strides.size() != kernel.operand_type(i).dims.size())
+      return internal_error(fmt::format("operand {} has {} strides and {} dims", i, storages[i].strides.size(),
+                                        kernel.operand_type(i).dims.size()),
+                            tactic.name);
+  const auto wanted = string(tactic.parameters, "family");
+  for (const Family* family : kFamilies)
+    if (family->name == wanted) return family->emit(cpu_, kernel, tactic, storages);
+  return internal_error(fmt::format("tactic {} belongs to no family", tactic.name));
+}
+
+}  // namespace burnish

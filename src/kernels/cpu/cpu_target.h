@@ -1,0 +1,21 @@
+#pragma once
+// The processor as a target: families for kernels with an anchor, emitted nests for the others.
+
+#include "target/cpu_features.h"
+#include "target/target.h"
+
+namespace burnish {
+
+class CpuTarget : public Target {
+ public:
+  explicit CpuTarget(const CpuFeatures& cpu) : cpu_(cpu) {}
+  std::string name() const override { return "cpu " + cpu_.text(); }
+  const CpuFeatures& features() const { return cpu_; }
+  std::vector<Tactic> tactics(const Kernel& kernel, std::string* why_not) const override;
+  Result<Emitted> emit(const Kernel& kernel, const Tactic& tactic, std::span<const Storage> storages) const override;
+
+ private:
+  CpuFeatures cpu_;
+};
+
+}  // namespace burnish
