@@ -33,14 +33,18 @@ Outcome run_case(const std::string& folder) {
   auto test = read_case(folder);
   if (!test) return {"cannot read the case", test.error().message()};
   std::vector<UnknownOperator> unknown;
-  auto graph = import_onnx(test->model, {.unknown = &unknown});
+  ImportOptions options;
+  options.unknown = &unknown;
+  RunOptions run;
+  run.max_bytes = int64_t{1} << 32;
+  auto graph = import_onnx(test->model, options);
   if (!unknown.empty()) return {"unknown operator " + unknown[0].op_type, unknown[0].node};
   if (!graph) return {"import: " + first_words(graph.error().what), graph.error().message()};
   if (auto status = ops::verify(**graph); !status)
     return {"verify: " + first_words(status.error().what), status.error().message()};
   if (test->data.empty()) return {"no data", ""};
   for (const CaseData& data : test->data) {
-    auto results = interpret(**graph, data.inputs, {.max_bytes = int64_t{1} << 32});
+    auto results = interpret(**graph, data.inputs, run);
     if (!results) return {"run: " + first_words(results.error().what), results.error().message()};
     if (results->size() != data.outputs.size()) return {"another number of outputs", ""};
     for (std::size_t i = 0; i < results->size(); ++i) {
@@ -78,7 +82,9 @@ TEST(OnnxCases, RunOnReferences) {
   for (const auto& [count, reason] : sorted) fmt::print("{:5} {}\n", count, reason);
   fmt::print("{} of {} passed\n", passed, total);
   ASSERT_GT(total, 0);
-  if (filter == nullptr) EXPECT_GE(passed * 10, total * 6);
+  if (filter == nullptr) {
+    EXPECT_GE(passed * 10, total * 6);
+  }
 }
 
 }  // namespace

@@ -98,7 +98,9 @@ TEST(OnnxImport, UnknownOperatorsStayForeignAndAreReported) {
   g.message(1, node("Relu", {"a"}, {"b"}));
   g.message(12, value_info("b", 1, {"2"}));
   std::vector<UnknownOperator> unknown;
-  const auto graph = read(model(g), {.unknown = &unknown});
+  ImportOptions options;
+  options.unknown = &unknown;
+  const auto graph = read(model(g), options);
   ASSERT_TRUE(graph) << graph.error().message();
   ASSERT_EQ(unknown.size(), 1u);
   EXPECT_EQ(unknown[0].op_type, "Frobnicate");
