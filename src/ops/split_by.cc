@@ -17,11 +17,14 @@ Status infer(InferContext& c) {
   Dims sizes(parts);
   if (!c.has(1)) {
     // Equal parts; the last one may be smaller.
-    const Dim part = ceildiv(size, Dim(wanted));
-    for (std::size_t i = 0; i < parts; ++i)
-      sizes[i] = size.is_constant() ? max(Dim(0), min(part, size - part * Dim(static_cast<int64_t>(i))))
-                 : i + 1 < parts    ? part
-                                    : size - part * Dim(static_cast<int64_t>(i));
+    Dim part;
+    if (divides(Dim(wanted), size, &part)) {
+      std::ranges::fill(sizes, part);
+    } else {
+      part = ceildiv(size, Dim(wanted));
+      for (std::size_t i = 0; i < parts; ++i)
+        sizes[i] = max(Dim(0), min(part, size - part * Dim(static_cast<int64_t>(i))));
+    }
   } else if (c.contents(1)) {
     sizes = *c.contents(1);
     if (sizes.size() != parts) return c.error("split has not one entry per result");

@@ -1,0 +1,81 @@
+#include "ops/support/core.h"
+#include "ops/support/scattering.h"
+
+namespace burnish {
+namespace {
+
+Status infer(InferContext& c) {
+  const Type &x = c.type(0), &indices = c.type(1), &updates = c.type(2);
+  if (!is_scatter_reduction(c.string("reduction"))) return c.error("reduction '" + c.string("reduction") + "' is unknown");
+  if (c.string("reduction") != "none" && x.dtype == DType::string) return c.error("strings cannot be combined");
+  if (x.ranked) TRY(c.axis(c.integer("axis"), x.rank()));
+  if ((x.ranked && indices.ranked && x.rank() != indices.rank()) ||
+      (updates.ranked && indices.ranked && updates.rank() != indices.rank()))
+    return c.error("x, indices and updates must have one rank");
+  for (std::size_t d = 0; updates.ranked && d < indices.dims.size(); ++d)
+    if (equal(indices.dims[d], updates.dims[d]) == Truth::no) return c.error("indices and updates differ in shape");
+  c.result(0, x);
+  return {};
+}
+
+Status reference(ReferenceContext& c) {
+  const Tensor &x = c.in(0), &indices = c.in(1), &updates = c.in(2);
+  const int64_t axis = c.integer("axis") < 0 ? c.integer("axis") + x.rank() : c.integer("axis");
+  if (axis < 0 || axis >= x.rank() || indices.rank() != x.rank() || indices.dims() != updates.dims())
+    return c.error("axis or shapes do not fit");
+  const int64_t size = x.dims()[idx(axis)];
+  for (std::size_t d = 0; d < x.dims().size(); ++d)
+    if (d != idx(axis) && indices.dims()[d] > x.dims()[d]) return c.error("indices are larger than x");
+  Sizes taken = integers(indices);
+  for (int64_t& i : taken) {
+    if (i < -size || i >= size)
+      return c.error("index " + std::to_string(i) + " is out of range for " + std::to_string(size) + " elements");
+    if (i < 0) i += size;
+  }
+  Tensor* y = TRY(c.out(0, x.dims()));
+  copy_elements(x, 0, *y, 0, x.elements());
+  const Sizes strides = row_major_strides(x.dims());
+  Sizes position(x.dims().size(), 0);
+  scatter(c.string("reduction"), updates, *y, [&](int64_t n) {
+    int64_t offset = taken[idx(n)] * strides[idx(axis)];
+    for (std::size_t d = 0; d < position.size(); ++d)
+      if (d != idx(axis)) offset += position[d] * strides[d];
+    next_position(position, indices.dims());
+    return offset;
+  });
+  return {};
+}
+
+constexpr OperandSpec kOperands[] = {{"x", "any"}, {"indices", "i64|i32"}, {"updates", "same"}};
+constexpr ResultDoc kResults[] = {{"y", "x with the updates"}};
+constexpr AttributeSpec kAttributes[] = {
+    {"axis", AttributeKind::integer, "0", "negative ones count from the end"},
+    {"reduction", AttributeKind::string, "\"none\"", "none (replace), add, mul, min or max"},
+};
+constexpr Sample kSamples[] = {
+    {"x: f32[3,4], indices: i64[1,4] = [0, 2, 1, -1], updates: f32[1,4]; y = scatter_elements(x, indices, updates)"},
+    {"x: i32[5,2], indices: i64[3,2] in [0, 4], updates: i32[3,2]; "
+     "y = scatter_elements(x, indices, updates) {reduction = \"add\"}"},
+};
+constexpr Operator kOperator = {
+    .name = "scatter_elements",
+    .doc = "y = x, then y[indices[i, j], j] = updates[i, j] for axis 0, and so on for others, in row-major order.",
+    .operands = kOperands,
+    .results = kResults,
+    .attributes = kAttributes,
+    .infer = infer,
+    .reference = reference,
+    .decompose = nullptr,
+    .lower = nullptr,
+    .gradient = nullptr,
+    .samples = kSamples,
+    .tolerance = {1e-6, 1e-6},
+};
+
+}  // namespace
+
+namespace ops {
+extern const OperatorList list_scatter_elements;
+constinit const OperatorList list_scatter_elements = {&kOperator, 1};
+}  // namespace ops
+}  // namespace burnish
