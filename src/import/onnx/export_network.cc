@@ -59,7 +59,7 @@ Status pool(Exporter& e, const Node& n) {
       n.op() == "max_pool" || n.op() == "max_pool_with_indices" || (n.op() == "pool" && v.string("mode") == "max");
   NodeWriter attributes = window(v).integers("kernel_shape", v.ints("kernel"));
   if (v.has_attribute("ceil")) attributes.integer("ceil_mode", v.integer("ceil"));
-  if (n.op() == "max_pool_with_indices") {
+  if (maximum && n.op() != "pool") {
     attributes.integer("storage_order", v.integer("column_major"));
     std::vector<std::string> names = results(e, n);
     if (!names.empty() && names[0].empty()) names[0] = e.fresh("unused");

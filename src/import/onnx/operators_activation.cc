@@ -31,17 +31,6 @@ Status softmax_like(NodeContext& c) {
 }
 constexpr char kSoftmax[] = "softmax", kLogSoftmax[] = "log_softmax", kHardmax[] = "hardmax";
 
-// x + bias below -lambda, x - bias above lambda, 0 between.
-Status shrink(NodeContext& c) {
-  if (!c.has(0)) return c.error("input 0 is missing");
-  Value* x = c.in(0);
-  const double lambda = c.real("lambd", 0.5), bias = c.real("bias", 0);
-  Value* above =
-      c.op("select", {c.op("gt", {x, c.number(x, lambda)}), c.op("sub", {x, c.number(x, bias)}), c.number(x, 0)});
-  c.give(c.op("select", {c.op("lt", {x, c.number(x, -lambda)}), c.op("add", {x, c.number(x, bias)}), above}));
-  return {};
-}
-
 Status swish(NodeContext& c) {
   if (!c.has(0)) return c.error("input 0 is missing");
   const double alpha = c.real("alpha", 1);
@@ -81,7 +70,7 @@ constexpr OperatorRow kRows[] = {
     {"Mish", 18, nullptr, "mish"},
     {"Gelu", 20, nullptr, "gelu"},
     {"Swish", 24, swish, {}},
-    {"Shrink", 9, shrink, {}},
+    {"Shrink", 9, nullptr, "shrink"},
     {"Softmax", 1, softmax_like<kSoftmax>, {}},
     {"LogSoftmax", 1, softmax_like<kLogSoftmax>, {}},
     {"Hardmax", 1, softmax_like<kHardmax>, {}},

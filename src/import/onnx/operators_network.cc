@@ -94,37 +94,11 @@ Result<AttributeMap> pool_attributes(NodeContext& c) {
   return attributes;
 }
 
-// Explicit pads for a pool that has an auto_pad but no such attribute in the catalogue.
-Status resolve_auto_pad(NodeContext& c, AttributeMap& attributes) {
-  const std::string auto_pad = std::get<std::string>(attributes.at("auto_pad"));
-  attributes.erase("auto_pad");
-  if (auto_pad == "NOTSET" || auto_pad == "VALID") return {};
-  const auto dims = constants(TRY(c.dims(0)));
-  if (!dims) return c.error(fmt::format("auto_pad {} needs input sizes that are known", auto_pad));
-  const Ints &kernel = std::get<Ints>(attributes.at("kernel")), &strides = std::get<Ints>(attributes.at("strides")),
-             &dilations = std::get<Ints>(attributes.at("dilations"));
-  Ints& pads = std::get<Ints>(attributes.at("pads"));
-  for (std::size_t i = 0; i < kernel.size() && i + 2 < dims->size(); ++i) {
-    if (strides[i] < 1) return c.error("a stride is not positive");
-    const int64_t size = (*dims)[i + 2], out = (size + strides[i] - 1) / strides[i];
-    const int64_t total = std::max<int64_t>(0, (out - 1) * strides[i] + (kernel[i] - 1) * dilations[i] + 1 - size);
-    const int64_t small = total / 2, large = total - small;
-    pads[i] = auto_pad == "SAME_LOWER" ? large : small;
-    pads[i + kernel.size()] = total - pads[i];
-  }
-  return {};
-}
-
 Status max_pool(NodeContext& c) {
   TRY(need_inputs(c, 1));
   AttributeMap attributes = TRY(pool_attributes(c));
-  if (!c.wanted(1)) {
-    c.give(c.op("max_pool", {c.in(0)}, std::move(attributes)));
-    return {};
-  }
-  TRY(resolve_auto_pad(c, attributes));
   attributes.emplace("column_major", c.integer("storage_order", 0));
-  c.give_all("max_pool_with_indices", c.inputs(), std::move(attributes), 2);
+  c.give_all("max_pool", c.inputs(), std::move(attributes), c.output_count());
   return {};
 }
 
@@ -201,9 +175,10 @@ Status matmul_integer(NodeContext& c) {
 Status conv_integer(NodeContext& c) {
   TRY(need_inputs(c, 2));
   AttributeMap attributes = TRY(convolution_attributes(c, 1));
-  Value* x = TRY(centred(c, 0, 2, 1));
-  Value* w = TRY(centred(c, 1, 3, 0));
-  c.give(c.op("conv", {x, w}, std::move(attributes)));
+  // Products of 9-bit differences are exact in f64, and so are their sums.
+  Value* x = c.op("cast", {TRY(centred(c, 0, 2, 1))}, {{"dtype", DType::f64}});
+  Value* w = c.op("cast", {TRY(centred(c, 1, 3, 0))}, {{"dtype", DType::f64}});
+  c.give(c.op("cast", {c.op("conv", {x, w}, std::move(attributes))}, {{"dtype", DType::i32}}));
   return {};
 }
 
@@ -227,7 +202,9 @@ constexpr OperatorRow kRows[] = {
     {"LSTM", 7, nullptr, "lstm"},
     {"GRU", 7, nullptr, "gru"},
     {"RNN", 7, nullptr, "rnn"},
-    {"Attention", 23, nullptr, "onnx_attention"},
+    {"Attention", 23, nullptr, "onnx_attention",
+     "is_causal>causal, q_num_heads>q_heads, kv_num_heads>kv_heads, softmax_precision>softmax_dtype, "
+     "qk_matmul_output_mode>qk_mode"},
     {"RotaryEmbedding", 23, nullptr, "rotary_embedding"},
     {"LinearAttention", 27, nullptr, "linear_attention"},
     {"CausalConvWithState", 27, nullptr, "causal_conv_with_state"},
