@@ -95,7 +95,7 @@ Result<Kernel> lower(LowerContext& c) {
   return kernel;
 }
 
-constexpr OperandSpec kOperands[] = {{"x", "numeric|bool"}};
+constexpr OperandSpec kOperands[] = {{"x", "numeric"}};
 constexpr ResultDoc kResults[] = {{"y", "i64, x without the axis or with 1 in its place"}};
 constexpr AttributeSpec kAttributes[] = {
     {"axis", AttributeKind::integer, "0", "negative ones count from the end"},

@@ -87,7 +87,10 @@ Result<Kernel> lower(LowerContext& c) {
   const DType dtype = c.type(0).dtype;
   const bool half = dtype == DType::f16 || dtype == DType::bf16;
   const int element = nest.cast(nest.load(declared.operands[0], std::move(from)), half ? DType::f32 : dtype);
-  const int total = inner.empty() ? element : nest.reduce(r.kind, inner, element);
+  Reduction kind = r.kind;
+  if (dtype == DType::boolean && kind == Reduction::min) kind = Reduction::logical_and;
+  if (dtype == DType::boolean && kind == Reduction::max) kind = Reduction::logical_or;
+  const int total = inner.empty() ? element : nest.reduce(kind, inner, element);
   nest.store(declared.results[0], std::move(to), nest.cast(total, dtype));
   return kernel;
 }

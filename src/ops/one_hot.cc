@@ -1,0 +1,107 @@
+#include "ops/support/core.h"
+
+namespace burnish {
+namespace {
+
+Status infer(InferContext& c) {
+  const Type &indices = c.type(0), &values = c.type(2);
+  if (!is_single(c.type(1))) return c.error("depth must be one number");
+  if (values.ranked && (values.rank() != 1 || equal(values.dims[0], 2) == Truth::no))
+    return c.error("values must be [off, on]");
+  if (!indices.ranked) {
+    c.result(0, Type::unranked(values.dtype));
+    return {};
+  }
+  const int64_t axis = TRY(c.axis(c.integer("axis"), indices.rank() + 1));
+  Dim depth;
+  if (c.contents(1) && c.contents(1)->size() == 1) {
+    depth = c.contents(1)->front();
+  } else if (const Tensor* number = c.constant(1); number != nullptr && number->elements() == 1 && is_float(number->dtype())) {
+    const double d = number->real_at(0);
+    if (!(d >= 0 && d < static_cast<double>(Range::kMax))) return c.error("depth out of range");
+    depth = static_cast<int64_t>(d);
+  } else {
+    depth = c.fresh("depth");
+  }
+  if (depth.range().high < 0) return c.error("depth is negative");
+  Dims dims = indices.dims;
+  dims.insert(dims.begin() + axis, depth);
+  c.result(0, Type::tensor(values.dtype, std::move(dims)));
+  return {};
+}
+
+Status reference(ReferenceContext& c) {
+  const Tensor &indices = c.in(0), &values = c.in(2);
+  if (c.in(1).elements() != 1 || values.elements() != 2) return c.error("depth must be one number and values two");
+  const double wide = c.in(1).real_at(0);
+  if (!(wide >= 0 && wide < static_cast<double>(Range::kMax))) return c.error("depth out of range");
+  const auto depth = static_cast<int64_t>(wide);
+  int64_t axis = c.integer("axis");
+  if (axis < 0) axis += indices.rank() + 1;
+  if (axis < 0 || axis > indices.rank()) return c.error("axis out of range");
+  Sizes dims = indices.dims();
+  const int64_t inner = element_count(std::span(dims).subspan(idx(axis)));
+  dims.insert(dims.begin() + axis, depth);
+  Tensor* y = TRY(c.out(0, values.dtype(), dims));
+  if (y->elements() == 0) return {};
+  const Sizes zeros(dims.size(), 0);
+  copy_box(dims, values, {0, zeros}, *y, {0, row_major_strides(dims)});
+  for (int64_t n = 0; n < indices.elements(); ++n) {
+    // Whole numbers only select; others and those outside leave the row off.
+    const double index = indices.real_at(n);
+    double place = std::trunc(index);
+    if (place < 0) place += static_cast<double>(depth);
+    if (!(place >= 0 && place < static_cast<double>(depth))) continue;
+    copy_elements(values, 1, *y, (n / inner * depth + static_cast<int64_t>(place)) * inner + n % inner, 1);
+  }
+  return {};
+}
+
+Result<Kernel> lower(LowerContext& c) {
+  if (!is_integer(c.type(0).dtype)) return c.error("no kernel for float indices");
+  return indexed_kernel(c, [&](Nest& nest, const Declared& declared, std::span<const int> axes) {
+    const std::size_t axis = idx(c.integer("axis") < 0 ? c.integer("axis") + static_cast<int64_t>(axes.size()) : c.integer("axis"));
+    std::vector<Index> from;
+    for (std::size_t d = 0; d < axes.size(); ++d)
+      if (d != axis) from.push_back(at(axes[d]));
+    const int given = nest.cast(nest.load(declared.operands[0], std::move(from)), DType::i64);
+    const int depth = size_value(nest, c.node().result(0)->type().dims[axis], DType::i64);
+    const int negative = nest.apply(Scalar::lt, {given, nest.constant(0, DType::i64)});
+    const int place = nest.apply(Scalar::select, {negative, nest.apply(Scalar::add, {given, depth}), given});
+    const int here = nest.apply(Scalar::eq, {place, axis_value(nest, axes[axis], DType::i64)});
+    const int off = nest.load(declared.operands[2], {Index{}});
+    const int on = nest.load(declared.operands[2], {Index{{}, Dim(1), -1}});
+    return nest.apply(Scalar::select, {here, on, off});
+  });
+}
+
+constexpr OperandSpec kOperands[] = {{"indices", "numeric"}, {"depth", "numeric"}, {"values", "any"}};
+constexpr ResultDoc kResults[] = {{"y", "dims of indices with depth inserted at axis"}};
+constexpr AttributeSpec kAttributes[] = {{"axis", AttributeKind::integer, "-1", "where the new axis goes"}};
+constexpr Sample kSamples[] = {
+    {"indices: i64[2,3] in [-4, 5], depth: i64[] = [4], values: f32[2]; y = one_hot(indices, depth, values)"},
+    {"indices: i32[N] in [0, 2], depth: i64[1] = [3], values: i32[2]; y = one_hot(indices, depth, values) {axis = 0}"},
+};
+constexpr Operator kOperator = {
+    .name = "one_hot",
+    .doc = "values[1] where the position along the new axis is the index, values[0] elsewhere. Negative indices count from "
+           "the end; those out of range select nothing.",
+    .operands = kOperands,
+    .results = kResults,
+    .attributes = kAttributes,
+    .infer = infer,
+    .reference = reference,
+    .decompose = nullptr,
+    .lower = lower,
+    .gradient = nullptr,
+    .samples = kSamples,
+    .tolerance = {0, 0},
+};
+
+}  // namespace
+
+namespace ops {
+extern const OperatorList list_one_hot;
+constinit const OperatorList list_one_hot = {&kOperator, 1};
+}  // namespace ops
+}  // namespace burnish
