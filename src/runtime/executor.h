@@ -15,8 +15,8 @@
 namespace burnish {
 
 struct RunOptions {
-  std::function<bool()> cancelled;                  // polled between steps
-  int64_t max_bytes = int64_t{1} << 40;             // arena and heap values together
+  std::function<bool()> cancelled;       // polled between steps
+  int64_t max_bytes = int64_t{1} << 40;  // arena and heap values together
   int64_t max_loop_iterations = int64_t{1} << 32;
 };
 
@@ -27,10 +27,11 @@ struct StepTime {
 };
 
 class Executor;
+struct Prepared;
 
 class Context {
  public:
-  // `pool` may be shared by contexts; it must outlive them.
+  // `pool` may be shared by contexts; it must outlive them. Null: the calling thread works alone.
   Context(std::shared_ptr<const Executor> executor, ThreadPool* pool);
   ~Context();
   Context(const Context&) = delete;
@@ -56,13 +57,17 @@ class Executor {
   ~Executor();
   const Program& program() const { return *program_; }
   const std::byte* code() const { return code_; }
+  // Runs Program::check_constants once, the first time that a context runs; later calls give its answer.
+  Status check_constants(ThreadPool* pool) const;
+  const Prepared& prepared() const;
 
  private:
+  struct Parts;
   Executor() = default;
   std::shared_ptr<const Program> program_;
   std::shared_ptr<const void> mapped_;
-  std::byte* code_ = nullptr;
-  std::size_t code_bytes_ = 0;
+  const std::byte* code_ = nullptr;
+  std::unique_ptr<Parts> parts_;
 };
 
 // Offsets for buffers so that those live at the same time do not overlap: greedy by size (arXiv 2001.03288, section 5.2),

@@ -1,0 +1,108 @@
+#include "runtime/executor.h"
+
+#include <mutex>
+#include <new>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include "runtime/frame.h"
+
+namespace burnish {
+namespace {
+
+#if defined(__x86_64__)
+// Rounding to nearest, subnormal numbers kept, no traps: whatever the host thread has set, the bits are the same.
+class DefaultArithmetic {
+ public:
+  DefaultArithmetic() : saved_(_mm_getcsr()) { _mm_setcsr(0x1f80); }
+  ~DefaultArithmetic() { _mm_setcsr(saved_); }
+
+ private:
+  unsigned saved_;
+};
+#else
+struct DefaultArithmetic {};
+#endif
+
+}  // namespace
+
+struct Executor::Parts {
+  ExecutableCode code;
+  std::unique_ptr<Prepared> prepared;
+  std::once_flag checked;
+  Status check;
+};
+
+Result<std::shared_ptr<const Executor>> Executor::create(std::shared_ptr<const Program> program,
+                                                         std::shared_ptr<const void> mapped) {
+  TRY(verify(*program));
+  std::shared_ptr<Executor> executor(new Executor);
+  executor->parts_ = std::make_unique<Parts>();
+  if (program->mapped_code.empty()) {
+    executor->parts_->code = TRY(ExecutableCode::copy(program->code));
+    executor->code_ = executor->parts_->code.data();
+  } else {
+    executor->code_ = program->mapped_code.data();
+  }
+  executor->parts_->prepared = std::make_unique<Prepared>(*program, executor->code_);
+  executor->program_ = std::move(program);
+  executor->mapped_ = std::move(mapped);
+  return std::shared_ptr<const Executor>(std::move(executor));
+}
+
+Executor::~Executor() = default;
+
+const Prepared& Executor::prepared() const { return *parts_->prepared; }
+
+Status Executor::check_constants(ThreadPool* pool) const {
+  if (!program_->check_constants) return {};
+  std::call_once(parts_->checked, [&] { parts_->check = program_->check_constants(pool); });
+  return parts_->check;
+}
+
+struct Context::State {
+  State(std::shared_ptr<const Executor> of, ThreadPool* pool)
+      : executor(std::move(of)), frame(executor->prepared(), run) {
+    run.pool = pool != nullptr && pool->threads() > 1 ? pool : nullptr;
+  }
+  std::shared_ptr<const Executor> executor;
+  RunState run;
+  Frame frame;
+  bool constants_checked = false;
+};
+
+Context::Context(std::shared_ptr<const Executor> executor, ThreadPool* pool)
+    : state_(std::make_unique<State>(std::move(executor), pool)) {}
+Context::~Context() = default;
+
+Result<std::vector<RuntimeValue>> Context::run(std::span<const RuntimeValue> inputs, const RunOptions& options,
+                                               std::span<Tensor> preallocated) {
+  State& s = *state_;
+  if (!s.constants_checked) {
+    TRY(s.executor->check_constants(s.run.pool));
+    s.constants_checked = true;
+  }
+  const DefaultArithmetic arithmetic;
+  (void)arithmetic;
+  const bool session = s.run.pool != nullptr && s.executor->prepared().kernels;
+  if (session) s.run.pool->begin_session();
+  s.run.options = &options;
+  s.run.bytes = 0;
+  s.run.iterations = 0;
+  Result<std::vector<RuntimeValue>> result;
+  try {
+    result = s.frame.run(inputs, nullptr, preallocated);
+  } catch (const std::bad_alloc&) {
+    result = refused("the run needs more memory than there is", {}, "use smaller inputs or a machine with more memory");
+  }
+  if (!result) s.frame.clear();
+  s.run.options = nullptr;
+  if (session) s.run.pool->end_session();
+  return result;
+}
+
+void Context::set_profile(std::vector<StepTime>* profile) { state_->run.profile = profile; }
+int64_t Context::arena_bytes() const { return state_->frame.arena_bytes(); }
+
+}  // namespace burnish

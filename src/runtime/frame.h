@@ -1,0 +1,98 @@
+#pragma once
+// One running instance of a program: its values, its arena, its plans per shape. Bodies of branches and loops run in
+// frames of their own.
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "runtime/executor.h"
+#include "runtime/memory.h"
+#include "runtime/prepared.h"
+#include "runtime/shape_plan.h"
+
+namespace burnish {
+
+// What the frames of one run share.
+struct RunState {
+  const RunOptions* options = nullptr;
+  ThreadPool* pool = nullptr;
+  std::vector<StepTime>* profile = nullptr;
+  Block scratch;
+  int64_t bytes = 0, iterations = 0;
+
+  int threads() const { return pool == nullptr ? 1 : pool->threads(); }
+  Status add_bytes(int64_t more);
+};
+
+class CompositeCache;
+
+class Frame {
+ public:
+  Frame(const Prepared& prepared, RunState& state);
+  ~Frame();
+
+  // `arrived`: inputs, then captures. `outer`: the numbers of symbols around a body; null for the outermost program.
+  Result<std::vector<RuntimeValue>> run(std::span<const RuntimeValue> arrived, const SymbolTable* outer,
+                                        std::span<Tensor> preallocated = {});
+  // Drops all values, after a run that failed too.
+  void clear();
+  int64_t arena_bytes() const;
+
+ private:
+  // frame.cc
+  Result<ShapePlan*> plan_for(std::span<const RuntimeValue> arrived, const SymbolTable* outer);
+  Result<SymbolTable> bind_arrivals(std::span<const RuntimeValue> arrived, const SymbolTable* outer) const;
+  std::string input_name(std::size_t i) const;
+  Status prepare_memory(std::span<const RuntimeValue> arrived, std::span<Tensor> preallocated);
+  Status run_steps();
+  Status run_kernel(std::size_t i, const Step& step);
+  Status prepare_late(std::size_t i, const Step& step);
+  void invoke(const KernelCall& call);
+  Status run_reference(std::size_t i, const Step& step);
+  Status check_result(int slot);
+  Result<std::vector<RuntimeValue>> collect_outputs(std::span<Tensor> preallocated);
+
+  // values.cc
+  // The value of a slot; `holder` keeps what has to be made for the call.
+  Result<const RuntimeValue*> read(int slot, RuntimeValue& holder);
+  Status write(int slot, RuntimeValue value);
+  void drop(int slot);
+  std::byte* buffer(int number) const;
+  bool is_direct_output(std::size_t i) const;
+  bool in_arena(const Tensor& tensor) const;
+  Status own(RuntimeValue& value) const;  // copies tensors that lie in the arena
+
+  // control.cc
+  Status run_branch(const Step& step);
+  Status run_loop(const Step& step);
+  Status run_scan(const Step& step);
+  Frame& body(int number);
+  Status append_captures(int body, std::vector<RuntimeValue>& arrived);
+  Dims piece_dims(int slot) const;
+
+  const Prepared& prepared_;
+  const Program& program_;
+  RunState& state_;
+  std::vector<std::unique_ptr<ShapePlan>> plans_;  // most recently used first
+  ShapePlan* plan_ = nullptr;
+  bool outermost_ = true;
+  Block arena_;
+  std::vector<int64_t> key_;
+  std::vector<std::byte*> moving_;   // per buffer: start of inputs and outputs of this run
+  std::vector<RuntimeValue> heap_;   // per slot
+  std::vector<int64_t> heap_bytes_;  // per slot: what it counts for
+  std::span<const RuntimeValue> arrived_;
+  std::vector<Tensor> outputs_;  // per output that is written in place
+  SymbolTable late_symbols_;
+  SymbolTable* symbols_ = nullptr;
+  std::vector<RuntimeValue> aligned_;  // copies of inputs whose data is not aligned
+  std::vector<std::unique_ptr<Frame>> bodies_;
+  std::vector<std::unique_ptr<CompositeCache>> composites_;  // per step
+};
+
+// Sum of the tensors' bytes.
+int64_t byte_count(const RuntimeValue& value);
+Result<Tensor> deep_copy(const Tensor& tensor);
+
+}  // namespace burnish
