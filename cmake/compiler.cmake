@@ -20,8 +20,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds>)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  # std::stable_sort of g++ 12's library calls a function that the library itself calls deprecated.
+  # With the library of g++ 12: std::stable_sort calls a function that the library itself calls deprecated, and a constexpr
+  # ~unique_ptr makes clang look into types that LLVM's headers only declare.
   target_compile_options(burnish_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-deprecated-declarations>)
+  target_compile_definitions(burnish_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:_GLIBCXX23_CONSTEXPR=>)
 endif()
 if(BURNISH_SANITIZE)
   target_compile_options(burnish_options INTERFACE
