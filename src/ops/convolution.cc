@@ -23,8 +23,9 @@ Status infer(InferContext& c) {
   return {};
 }
 
-// Output positions that are computed together; their inputs are laid out beside each other first.
-constexpr int64_t kTile = 128;
+// Output positions that are computed together; their inputs are laid out beside each other first, in at most this many
+// numbers.
+constexpr int64_t kTile = 128, kMostColumns = int64_t{1} << 22;
 
 template <class N>
 void convolve(const Tensor& x, const Tensor& w, const Windows& windows, int64_t groups, Tensor& y) {
@@ -34,15 +35,17 @@ void convolve(const Tensor& x, const Tensor& w, const Windows& windows, int64_t 
   const Sizes in_dims(x.dims().begin() + 2, x.dims().end()), out_dims(y.dims().begin() + 2, y.dims().end());
   const int64_t in_size = element_count(in_dims), out_size = element_count(out_dims);
   const int64_t taps = element_count(windows.kernel), depth = in_group * taps;
+  const int64_t tile = std::clamp<int64_t>(kMostColumns / std::max<int64_t>(depth, 1), 1, kTile);
   const Sizes in_strides = row_major_strides(in_dims);
-  std::vector<N> weights(idx(w.elements())), plane(idx(in_group * in_size)), columns(idx(depth * kTile)), sums(idx(kTile));
+  std::vector<N> weights(idx(w.elements())), plane(idx(in_group * in_size)), columns, sums(idx(kTile));
   load_block(dtype, w.data(), 0, 1, w.elements(), weights.data());
-  std::vector<int64_t> starts(idx(kTile) * n);
+  columns.resize(idx(depth * tile));
+  std::vector<int64_t> starts(idx(tile) * n);
   for (int64_t image = 0; image < x.dims()[0]; ++image)
     for (int64_t g = 0; g < groups; ++g) {
       load_block(dtype, x.data(), (image * channels + g * in_group) * in_size, 1, in_group * in_size, plane.data());
-      for (int64_t first = 0; first < out_size; first += kTile) {
-        const int64_t count = std::min(kTile, out_size - first);
+      for (int64_t first = 0; first < out_size; first += tile) {
+        const int64_t count = std::min(tile, out_size - first);
         // First input position of each window.
         for (int64_t p = 0; p < count; ++p) {
           int64_t rest = first + p;
@@ -62,15 +65,15 @@ void convolve(const Tensor& x, const Tensor& w, const Windows& windows, int64_t 
               offset += at * in_strides[d];
             }
             for (int64_t ch = 0; ch < in_group; ++ch)
-              columns[idx((ch * taps + t) * kTile + p)] = inside ? plane[idx(ch * in_size + offset)] : N(0);
+              columns[idx((ch * taps + t) * tile + p)] = inside ? plane[idx(ch * in_size + offset)] : N(0);
           }
         for (int64_t o = 0; o < out_group; ++o) {
           const N* row = weights.data() + (g * out_group + o) * depth;
           std::fill_n(sums.data(), count, N(0));
           for (int64_t k = 0; k < depth; ++k) {
             const N factor = row[k];
-            const N* column = columns.data() + k * kTile;
-            for (int64_t p = 0; p < count; ++p) sums[idx(p)] += factor * column[p];
+            const N* column = columns.data() + k * tile;
+            for (int64_t p = 0; p < count; ++p) sums[idx(p)] = multiply_add(sums[idx(p)], factor, column[p]);
           }
           store_block(dtype, y.mutable_data(), ((image * groups + g) * out_group + o) * out_size + first, 1, count, sums.data());
         }
@@ -91,7 +94,6 @@ Status reference(ReferenceContext& c) {
   Tensor* y = TRY(c.out(0, dims));
   if (y->elements() == 0) return {};
   visit_number_class(x.dtype(), [&]<class N>(N) {
-    // Unsigned arithmetic wraps as integers should.
     if constexpr (std::is_same_v<N, double>) convolve<double>(x, w, windows, groups, *y);
     else if constexpr (std::is_same_v<N, uint64_t>) convolve<uint64_t>(x, w, windows, groups, *y);
     else if constexpr (std::is_same_v<N, int64_t>) convolve<int64_t>(x, w, windows, groups, *y);

@@ -60,12 +60,7 @@ Status reference(ReferenceContext& c) {
           for (int64_t p = 0; p < k; ++p) {
             const N factor = row[idx(p)];
             const N* values = right.data() + p * n;
-            for (int64_t j = 0; j < n; ++j) {
-              if constexpr (std::is_same_v<N, int64_t>)
-                sum[idx(j)] = static_cast<int64_t>(static_cast<uint64_t>(sum[idx(j)]) +
-                                                   static_cast<uint64_t>(factor) * static_cast<uint64_t>(values[j]));
-              else sum[idx(j)] += factor * values[j];
-            }
+            for (int64_t j = 0; j < n; ++j) sum[idx(j)] = multiply_add(sum[idx(j)], factor, values[j]);
           }
           store_block(dtype, y->mutable_data(), out, 1, n, sum.data());
         }

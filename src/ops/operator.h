@@ -139,6 +139,10 @@ class Builder {
   // All results; `results` says how many, names may be empty.
   Node* node(std::string_view name, std::span<Value* const> operands, AttributeMap attributes,
              std::span<const std::string> result_names, std::size_t results);
+  // The same in two steps, for a node with regions: they are filled in between, and `complete` infers the types.
+  Node* begin(std::string_view name, std::span<Value* const> operands, AttributeMap attributes,
+              std::span<const std::string> result_names, std::size_t results);
+  Node* complete(Node* node);
   Status finish() const;
 
  private:

@@ -25,6 +25,11 @@ Value* Builder::op(std::string_view name, std::span<Value* const> operands, Attr
 
 Node* Builder::node(std::string_view name, std::span<Value* const> operands, AttributeMap attributes,
                     std::span<const std::string> result_names, std::size_t results) {
+  return complete(begin(name, operands, std::move(attributes), result_names, results));
+}
+
+Node* Builder::begin(std::string_view name, std::span<Value* const> operands, AttributeMap attributes,
+                     std::span<const std::string> result_names, std::size_t results) {
   if (error_) return nullptr;
   if (ops::find(name) == nullptr) {
     error_ = refused("there is no operator '" + std::string(name) + "'", source_).error();
@@ -38,6 +43,11 @@ Node* Builder::node(std::string_view name, std::span<Value* const> operands, Att
   Node* made = graph_.add_node(name, operands, std::move(attributes), std::move(specs), before_);
   made->set_source(source_);
   ops::bind_operator(*made);
+  return made;
+}
+
+Node* Builder::complete(Node* made) {
+  if (error_ || made == nullptr) return nullptr;
   if (Status status = ops::infer_new(*made); !status) {
     error_ = std::move(status).error();
     graph_.erase(made);

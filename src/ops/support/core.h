@@ -43,6 +43,14 @@ inline bool is_single(const Type& type) {
   return std::ranges::all_of(type.dims, [](const Dim& d) { return equal(d, 1) != Truth::no; });
 }
 
+// sum + a * b; integers wrap.
+template <class N>
+N multiply_add(N sum, N a, N b) {
+  if constexpr (std::is_same_v<N, int64_t>)
+    return static_cast<int64_t>(static_cast<uint64_t>(sum) + static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+  else return sum + a * b;
+}
+
 inline std::size_t idx(int64_t i) { return static_cast<std::size_t>(i); }
 inline std::string text(const Dims& dims) { return text(std::span(dims)); }
 inline std::string text(const Sizes& sizes) { return text(std::span(sizes)); }

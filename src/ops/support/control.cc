@@ -1,0 +1,103 @@
+#include "ops/support/control.h"
+
+#include "ops/support/core.h"
+
+namespace burnish {
+namespace {
+
+void add_symbols(const Type& type, Symbols& symbols) {
+  for (const Dim& d : type.dims)
+    if (!d.is_constant())
+      for (std::string& name : d.symbols()) symbols.insert(std::move(name));
+  if (type.element != nullptr) add_symbols(*type.element, symbols);
+}
+
+bool all_outer(const Dim& d, const Symbols& outer) {
+  return d.is_constant() || std::ranges::all_of(d.symbols(), [&](const std::string& s) { return outer.contains(s); });
+}
+
+}  // namespace
+
+Symbols outer_symbols(const Node& node) {
+  Symbols symbols;
+  for (const Graph* graph = node.graph(); graph != nullptr; graph = graph->parent()) {
+    for (const auto& input : graph->inputs()) add_symbols(input->type(), symbols);
+    for (const auto& other : graph->nodes()) {
+      if (other.get() == &node) continue;
+      for (std::size_t i = 0; i < other->result_count(); ++i)
+        if (other->result(i) != nullptr) add_symbols(other->result(i)->type(), symbols);
+    }
+  }
+  return symbols;
+}
+
+Type outside(InferContext& c, const Type& type, const Symbols& outer) {
+  Type result = type;
+  for (Dim& d : result.dims)
+    if (!all_outer(d, outer)) d = c.fresh();
+  if (type.element != nullptr) result.element = std::make_shared<const Type>(outside(c, *type.element, outer));
+  return result;
+}
+
+Result<Type> join_types(InferContext& c, const Type& a, const Type& b) {
+  const auto contradiction = [&] { return c.error("values are " + a.text() + " on one way and " + b.text() + " on another"); };
+  if (a.kind != b.kind) return contradiction();
+  if (!a.is_tensor()) {
+    if (a.element == nullptr || b.element == nullptr) return a;
+    Type result = a;
+    result.element = std::make_shared<const Type>(TRY(join_types(c, *a.element, *b.element)));
+    return result;
+  }
+  if (a.dtype != b.dtype) return contradiction();
+  if (!a.ranked || !b.ranked || a.rank() != b.rank()) return Type::unranked(a.dtype);
+  Type result = a;
+  for (std::size_t i = 0; i < a.dims.size(); ++i)
+    if (!(a.dims[i] == b.dims[i])) result.dims[i] = c.fresh();
+  return result;
+}
+
+Status infer_region(Graph& region, bool again) {
+  for (const auto& node : region.nodes()) {
+    if (again) {
+      // Regions inside stay as general as they were; what they see from here is looked at anew.
+      for (std::size_t i = 0; i < node->region_count(); ++i) TRY(infer_region(node->region(i), true));
+      TRY(ops::infer_new(*node));
+    } else {
+      TRY(ops::infer(*node));
+    }
+  }
+  return {};
+}
+
+void copy_nodes(const Graph& from, Graph& to, std::unordered_map<const Value*, Value*>& map) {
+  const auto mapped = [&](Value* value) {
+    const auto found = map.find(value);
+    return found == map.end() ? value : found->second;
+  };
+  for (const auto& node : from.nodes()) {
+    std::vector<Value*> operands;
+    for (Value* operand : node->operands()) operands.push_back(operand == nullptr ? nullptr : mapped(operand));
+    std::vector<ResultSpec> results;
+    for (std::size_t i = 0; i < node->result_count(); ++i) {
+      const Value* value = node->result(i);
+      results.push_back({value == nullptr ? Type{} : value->type(), "", value == nullptr});
+    }
+    Node* copy = to.add_node(node->op(), operands, node->attributes(), std::move(results));
+    copy->set_source(node->source());
+    copy->set_definition(node->definition());
+    for (std::size_t i = 0; i < node->result_count(); ++i)
+      if (node->result(i) != nullptr) {
+        copy->result(i)->set_contents(node->result(i)->contents());
+        map[node->result(i)] = copy->result(i);
+      }
+    for (std::size_t r = 0; r < node->region_count(); ++r) {
+      const Graph& region = node->region(r);
+      Graph& made = copy->add_region(region.name());
+      for (const auto& input : region.inputs()) map[input.get()] = made.add_input("", input->type(), input->role);
+      copy_nodes(region, made, map);
+      for (const auto& output : region.outputs()) made.add_output(mapped(output.value), output.name, output.updates);
+    }
+  }
+}
+
+}  // namespace burnish
