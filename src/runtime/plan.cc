@@ -1,0 +1,290 @@
+#include "runtime/plan.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstring>
+#include <mutex>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "ops/operator.h"
+#include "runtime/memory.h"
+#include "runtime/plan_format.h"
+
+namespace burnish {
+
+using namespace plan;
+
+namespace {
+
+constexpr uint32_t kMaxSections = 4096;
+constexpr const char* kRemedy = "build the plan again";
+
+template <class T>
+T read_struct(std::span<const std::byte> bytes, uint64_t offset) {
+  T value;
+  std::memcpy(&value, bytes.data() + offset, sizeof value);
+  return value;
+}
+
+}  // namespace
+
+struct Plan::State {
+  std::span<const std::byte> bytes;
+  std::shared_ptr<const void> owner;
+  std::string name;
+  bool is_mapping = false;  // of a file: its pages can be made executable
+  std::vector<Section> sections;
+  std::vector<uint64_t> hashes;
+  std::vector<std::string> images;
+  BlobTable blobs;
+  Json graph_constants;
+  std::once_flag constants_checked;
+  Status constants_status;
+
+  std::unexpected<Error> damaged(std::string what) const { return refused(std::move(what), name, kRemedy); }
+
+  const Section* find(Kind kind, std::size_t image = 0) const {
+    for (const Section& s : sections)
+      if (s.kind == static_cast<uint32_t>(kind) && s.image == image) return &s;
+    return nullptr;
+  }
+  std::span<const std::byte> data(const Section& s) const { return bytes.subspan(s.offset, s.bytes); }
+  std::string_view text(Kind kind, std::size_t image = 0) const {
+    const Section* s = find(kind, image);
+    if (s == nullptr) return {};
+    return {reinterpret_cast<const char*>(bytes.data() + s->offset), s->bytes};
+  }
+
+  bool block_is_right(const Section& s, uint64_t block) const {
+    const auto all = data(s);
+    const uint64_t first = block * kBlockBytes, size = std::min(kBlockBytes, s.bytes - first);
+    return hash64(all.subspan(first, size)) == hashes[s.first_hash + block];
+  }
+  Status check(const Section& s) const {
+    for (uint64_t b = 0; b < block_count(s.bytes); ++b)
+      if (!block_is_right(s, b))
+        return damaged("the plan is damaged near byte " + std::to_string(s.offset + b * kBlockBytes));
+    return {};
+  }
+
+  Status read_head();
+  Status read_index();
+  Result<std::unique_ptr<Graph>> read_graph(std::string_view text) const;
+  Result<std::shared_ptr<const Program>> read_program(std::size_t image, std::shared_ptr<const Plan> self) const;
+};
+
+Plan::Plan() : state_(std::make_unique<State>()) {}
+Plan::~Plan() = default;
+
+bool Plan::is_plan(std::span<const std::byte> start) {
+  return start.size() >= sizeof kMagic && std::memcmp(start.data(), kMagic, sizeof kMagic) == 0;
+}
+
+// Every number is compared with the bytes that are there before it is used.
+Status Plan::State::read_head() {
+  if (!is_plan(bytes)) return damaged("is not a plan");
+  if (bytes.size() < sizeof(Header)) return damaged("the plan is cut off");
+  Header header = read_struct<Header>(bytes, 0);
+  if (header.version != kFormatVersion)
+    return damaged("the plan has format " + std::to_string(header.version) + ", this program reads format " +
+                   std::to_string(kFormatVersion));
+  if (header.file_bytes > bytes.size())
+    return damaged("the plan is cut off: " + std::to_string(bytes.size()) + " of " + std::to_string(header.file_bytes) +
+                   " bytes are there");
+  if (header.file_bytes != bytes.size() || header.header_bytes != sizeof(Header) || header.sections > kMaxSections)
+    return damaged("the plan's header is damaged");
+  const uint64_t head_bytes =
+      sizeof(Header) + uint64_t{header.sections} * sizeof(Section) + uint64_t{header.hashes} * sizeof(uint64_t);
+  if (head_bytes > bytes.size()) return damaged("the plan's header is damaged");
+  std::vector<std::byte> head(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(head_bytes));
+  const uint64_t hash = header.hash;
+  header.hash = 0;
+  std::memcpy(head.data(), &header, sizeof header);
+  if (hash64(head) != hash) return damaged("the plan's header is damaged");
+  uint64_t at = sizeof(Header);
+  for (uint32_t i = 0; i < header.sections; ++i, at += sizeof(Section))
+    sections.push_back(read_struct<Section>(head, at));
+  hashes.resize(header.hashes);
+  if (!hashes.empty()) std::memcpy(hashes.data(), head.data() + at, hashes.size() * sizeof(uint64_t));
+  for (const Section& s : sections) {
+    if (s.offset > bytes.size() || s.bytes > bytes.size() - s.offset || s.first_hash > hashes.size() ||
+        block_count(s.bytes) > hashes.size() - s.first_hash)
+      return damaged("a section of the plan lies outside of it");
+    if (s.kind != static_cast<uint32_t>(Kind::constants) && s.kind != static_cast<uint32_t>(Kind::code)) TRY(check(s));
+  }
+  return {};
+}
+
+Status Plan::State::read_index() {
+  const auto section_json = [&](Kind kind, std::string_view what) -> Result<Json> {
+    const Section* s = find(kind);
+    if (s == nullptr) return damaged(std::string(what) + " is missing");
+    auto json = read_cbor(data(*s), what);
+    if (!json) return std::unexpected(std::move(json).error().within(name));
+    return json;
+  };
+  const Json needs = TRY(section_json(Kind::images, "the list of images"));
+  if (!needs.is_array()) return damaged("the list of images is damaged");
+  for (const Json& item : needs) {
+    if (!item.is_string()) return damaged("the list of images is damaged");
+    images.push_back(item.get<std::string>());
+  }
+  Json index = TRY(section_json(Kind::constant_index, "the index of constants"));
+  const Section* constants = find(Kind::constants);
+  if (constants == nullptr || constants->offset % kConstantAlignment != 0) return damaged("the constants are missing");
+  blobs.section = data(*constants);
+  blobs.owner = owner;
+  if (!index.is_object() || !index.contains("blobs") || !index.contains("graph") || !index["blobs"].is_array() ||
+      !index["graph"].is_object())
+    return damaged("the index of constants is damaged");
+  for (const Json& item : index["blobs"]) {
+    if (!item.is_array() || item.size() != 2 || !item[0].is_number_unsigned() || !item[1].is_number_unsigned())
+      return damaged("the index of constants is damaged");
+    const auto offset = item[0].get<uint64_t>(), size = item[1].get<uint64_t>();
+    if (offset % kConstantAlignment != 0 || offset > constants->bytes || size > constants->bytes - offset)
+      return damaged("a constant lies outside of the plan");
+    blobs.blobs.emplace_back(offset, size);
+  }
+  graph_constants = std::move(index["graph"]);
+  return {};
+}
+
+Result<std::unique_ptr<Graph>> Plan::State::read_graph(std::string_view text) const {
+  ConstantStore store;
+  for (const auto& [hash, json] : graph_constants.items()) store.emplace(hash, TRY(decode_tensor(json, blobs)));
+  auto graph = parse_graph(text, store);
+  if (!graph) return std::unexpected(std::move(graph).error().within(name));
+  ops::bind_operators(**graph);
+  return graph;
+}
+
+Result<std::shared_ptr<const Program>> Plan::State::read_program(std::size_t image,
+                                                                 std::shared_ptr<const Plan> self) const {
+  const Section* section = find(Kind::program, image);
+  if (section == nullptr || find(Kind::references, image) == nullptr) return damaged("a program is missing");
+  std::shared_ptr<const Graph> references = TRY(read_graph(text(Kind::references, image)));
+  const Json json = TRY(read_cbor(data(*section), "the program"));
+  std::unique_ptr<Program> program = TRY(decode_program(json, std::move(references), blobs));
+  if (const Section* code = find(Kind::code, image)) {
+    TRY(check(*code));
+    auto* start = const_cast<std::byte*>(bytes.data() + code->offset);
+    const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+    const uint64_t whole = (code->bytes + page - 1) / page * page;
+    // The file's own pages, if nothing else lies on them; a copy where the file system forbids it.
+    if (is_mapping && reinterpret_cast<uintptr_t>(start) % page == 0 && page <= kPage &&
+        ::mprotect(start, whole, PROT_READ | PROT_EXEC) == 0)
+      program->mapped_code = data(*code);
+    else program->code.assign(start, start + code->bytes);
+  }
+  TRY(verify(*program));
+  program->check_constants = [self = std::move(self)](ThreadPool* pool) { return self->check_constants(pool); };
+  return std::shared_ptr<const Program>(std::move(program));
+}
+
+Result<std::shared_ptr<const Plan>> Plan::open(const std::string& path) {
+  auto file = TRY(MappedFile::open(path));
+  std::shared_ptr<Plan> plan(new Plan);
+  plan->state_->bytes = file->bytes();
+  plan->state_->name = path;
+  plan->state_->is_mapping = true;
+  plan->state_->owner = std::move(file);
+  TRY(plan->state_->read_head());
+  TRY(plan->state_->read_index());
+  return std::shared_ptr<const Plan>(std::move(plan));
+}
+
+Result<std::shared_ptr<const Plan>> Plan::from_bytes(std::span<const std::byte> bytes,
+                                                     std::shared_ptr<const void> owner, std::string name) {
+  std::shared_ptr<Plan> plan(new Plan);
+  if (reinterpret_cast<uintptr_t>(bytes.data()) % kConstantAlignment != 0) {
+    auto block = std::make_shared<Block>();
+    TRY(block->reserve(static_cast<int64_t>(bytes.size())));
+    if (!bytes.empty()) std::memcpy(block->data(), bytes.data(), bytes.size());
+    bytes = {block->data(), bytes.size()};
+    owner = std::move(block);
+  }
+  plan->state_->bytes = bytes;
+  plan->state_->name = std::move(name);
+  plan->state_->owner = std::move(owner);
+  TRY(plan->state_->read_head());
+  TRY(plan->state_->read_index());
+  return std::shared_ptr<const Plan>(std::move(plan));
+}
+
+const std::vector<std::string>& Plan::images() const { return state_->images; }
+
+Result<std::shared_ptr<const Program>> Plan::program_of_image(std::size_t image) const {
+  if (image >= state_->images.size())
+    return usage_error("the plan has no image " + std::to_string(image), state_->name);
+  auto program = state_->read_program(image, shared_from_this());
+  if (!program && program.error().where != state_->name)
+    return std::unexpected(std::move(program).error().within(state_->name));
+  return program;
+}
+
+Result<std::shared_ptr<const Program>> Plan::program(const CpuFeatures& cpu) const {
+  int best = -1;
+  CpuFeatures best_needs;
+  std::string missing;
+  for (std::size_t i = 0; i < state_->images.size(); ++i) {
+    const std::string& text = state_->images[i];
+    CpuFeatures needs;
+    needs.level = 0;
+    if (!text.empty()) {
+      const auto parsed = parse_cpu(text);
+      if (!parsed || text == "host") return state_->damaged("an image needs '" + text + "', which is no processor");
+      needs = *parsed;
+    }
+    if (!cpu.supports(needs)) {
+      if (!missing.empty()) missing += "; ";
+      missing += "the image for " + text + " needs " + cpu.missing(needs);
+      continue;
+    }
+    // More features first; between equals the earlier one.
+    if (best < 0 || !best_needs.supports(needs)) {
+      best = static_cast<int>(i);
+      best_needs = needs;
+    }
+  }
+  if (best < 0) {
+    if (missing.empty()) return state_->damaged("the plan has no image");
+    return refused("this processor (" + cpu.text() + ") cannot run the plan: " + missing, state_->name,
+                   "build the plan for it with --cpu " + (cpu.level >= 2 ? cpu.text() : std::string("host")));
+  }
+  return program_of_image(static_cast<std::size_t>(best));
+}
+
+std::string_view Plan::decisions() const { return state_->text(Kind::decisions); }
+std::string_view Plan::source_map() const { return state_->text(Kind::source_map); }
+
+Result<std::unique_ptr<Graph>> Plan::simplified(ThreadPool* pool) const {
+  if (state_->find(Kind::simplified) == nullptr) return nullptr;
+  TRY(check_constants(pool));
+  return state_->read_graph(state_->text(Kind::simplified));
+}
+
+Status Plan::check_constants(ThreadPool* pool) const {
+  State& s = *state_;
+  std::call_once(s.constants_checked, [&] {
+    const Section& section = *s.find(Kind::constants);
+    const auto blocks = static_cast<int64_t>(block_count(section.bytes));
+    std::atomic<int64_t> wrong{-1};
+    const auto check = [&](int64_t first, int64_t last, int) {
+      for (int64_t b = first; b < last; ++b)
+        if (!s.block_is_right(section, static_cast<uint64_t>(b))) wrong = b;
+    };
+    if (pool != nullptr) pool->parallel_for(blocks, 1, check);
+    else check(0, blocks, 0);
+    if (wrong >= 0)
+      s.constants_status = s.damaged("the plan is damaged near byte " +
+                                     std::to_string(section.offset + static_cast<uint64_t>(wrong) * kBlockBytes));
+  });
+  return s.constants_status;
+}
+
+int64_t Plan::constant_bytes() const { return static_cast<int64_t>(state_->blobs.section.size()); }
+
+}  // namespace burnish

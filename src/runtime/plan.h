@@ -1,0 +1,63 @@
+#pragma once
+// The plan file: a built engine in one file that is mapped, checked and run.
+//
+//   header    magic, format version, build id, sizes, hash of the header and of both tables
+//   sections  kind, image, offset, bytes, first hash
+//   hashes    XXH3 of every block of 1 MiB of every section
+//   then the sections themselves. Small ones are checked when the file is opened, code before it is mapped executable,
+//   constants before the first run.
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/thread_pool.h"
+#include "runtime/program.h"
+#include "target/cpu_features.h"
+
+namespace burnish {
+
+// What goes into the file beside the programs.
+struct PlanMetadata {
+  const Graph* simplified = nullptr;  // as it stood after `simplify`; may be missing
+  std::string decisions;              // JSON
+  std::string source_map;             // JSON
+};
+
+// One program per processor level, the preferred one first. The same arguments give the same bytes.
+Status save_plan(std::span<const Program* const> images, const PlanMetadata& metadata, const std::string& path);
+
+class Plan : public std::enable_shared_from_this<Plan> {
+ public:
+  static bool is_plan(std::span<const std::byte> start_of_file);
+  static Result<std::shared_ptr<const Plan>> open(const std::string& path);
+  // `owner` keeps the bytes alive; `name` stands in messages.
+  static Result<std::shared_ptr<const Plan>> from_bytes(std::span<const std::byte> bytes,
+                                                        std::shared_ptr<const void> owner, std::string name);
+  ~Plan();
+
+  // What the images need, CpuFeatures::text(); empty where there is no code.
+  const std::vector<std::string>& images() const;
+  // The best image for the processor. The program keeps the plan alive.
+  Result<std::shared_ptr<const Program>> program(const CpuFeatures& cpu = host_cpu()) const;
+  Result<std::shared_ptr<const Program>> program_of_image(std::size_t image) const;
+
+  std::string_view decisions() const;
+  std::string_view source_map() const;
+  // Null when the plan was saved without one.
+  Result<std::unique_ptr<Graph>> simplified(ThreadPool* pool = nullptr) const;
+
+  // Blocks of constants, in parallel; done once.
+  Status check_constants(ThreadPool* pool) const;
+  int64_t constant_bytes() const;
+
+ private:
+  struct State;
+  Plan();
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace burnish
