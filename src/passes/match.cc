@@ -5,6 +5,8 @@
 #include <cmath>
 #include <set>
 
+#include "ops/support/attributes.h"
+
 namespace burnish::passes {
 
 namespace {
@@ -314,22 +316,11 @@ bool only_user(const Value* value, const Node* user) {
 std::size_t reader_count(const Value* value) { return value->users().size() + (value->is_output() ? 1 : 0); }
 
 std::optional<Attribute> attribute_or_default(const Node& node, std::string_view name) {
-  if (const Attribute* given = node.attribute(name)) return *given;
-  if (node.definition() == nullptr) return std::nullopt;
-  for (const AttributeSpec& spec : node.definition()->attributes) {
-    if (spec.name != name || spec.default_text == "required" || spec.default_text == "optional") continue;
-    auto value = parse_attribute(spec.default_text);
-    if (!value) return std::nullopt;
-    // "[]" does not tell which kind of list it is.
-    if (kind(*value) != spec.kind && spec.default_text == "[]") {
-      if (spec.kind == AttributeKind::ints) return Ints{};
-      if (spec.kind == AttributeKind::reals) return Floats{};
-      if (spec.kind == AttributeKind::dims) return Dims{};
-      if (spec.kind == AttributeKind::strings) return Strings{};
-    }
-    return *std::move(value);
-  }
-  return std::nullopt;
+  const Attribute* given = node.attribute(name);
+  const AttributeSpec* spec = node.definition() == nullptr ? nullptr : ops::find_attribute(*node.definition(), name);
+  if (given == nullptr && spec != nullptr) given = ops::default_value(*spec);
+  if (given == nullptr) return std::nullopt;
+  return spec == nullptr ? std::optional(*given) : ops::as_kind(*given, spec->kind);
 }
 
 int64_t integer(const Node& node, std::string_view name, int64_t otherwise) {
