@@ -1,8 +1,7 @@
 // layer_norm and rms_norm: a row is everything from `axis` on.
 
-#include <cmath>
-
 #include "ops/support/compose.h"
+#include "ops/support/lowering.h"
 
 namespace burnish::ops {
 namespace {
@@ -54,57 +53,40 @@ Result<Values> decompose_norm(DecomposeContext& n, bool centred) {
 
 // Rows in parallel; inside a row: mean, variance, then the elements.
 Result<Kernel> lower_norm(LowerContext& n, bool centred) {
-  Dims dims = TRY(dims_of(n, 0));
-  const int rank = static_cast<int>(dims.size());
-  const int first = static_cast<int>(normal_axis(n.integer("axis"), rank));
+  TRY(check_lowerable(n));
+  const Dims& dims = n.type(0).dims;
+  const int64_t first = normal_axis(n.integer("axis"), n.type(0).rank());
   const DType dtype = wide(n.type(0).dtype);
   Kernel kernel;
   Nest& nest = kernel.nest;
-  const int x = nest.add_operand("x", n.type(0));
-  constexpr std::string_view kNames[] = {"x", "scale", "bias"};
-  int parameters[3] = {x, -1, -1};
-  for (std::size_t i = 1; i < 3; ++i) {
-    if (!n.has(i)) continue;
-    TRY(dims_of(n, i));
-    parameters[i] = nest.add_operand(std::string(kNames[i]), n.type(i));
-  }
-  int outputs[3] = {-1, -1, -1};
-  constexpr std::string_view kOutputs[] = {"y", "mean", "inv_std"};
-  for (std::size_t i = 0; i < n.node().result_count(); ++i) {
-    if (const Value* result = n.node().result(i))
-      outputs[i] = nest.add_operand(std::string(kOutputs[i]), result->type(), true);
-  }
-
-  std::vector<int> axes, row;
-  Dim count = 1;
-  for (int i = 0; i < rank; ++i) {
-    axes.push_back(nest.add_axis((i < first ? "i" : "k") + std::to_string(i), dims[i]));
-    (i < first ? nest.outer : row).push_back(axes.back());
-    if (i >= first) count *= dims[i];
-  }
-  const std::vector<Index> index = nest_index(dims, axes);
-  const int size = nest_size(nest, count, dtype);
-  int element = nest.cast(nest.load(x, index), dtype);
+  const Declared declared = declare_operands(nest, n);
+  const std::vector<int> axes = add_axes(nest, dims, false);
+  nest.outer.assign(axes.begin(), axes.begin() + first);
+  const std::vector<int> row(axes.begin() + first, axes.end());
+  const std::vector<Index> index = plain_index(axes);
+  const int size = size_value(nest, product(std::span(dims).subspan(first)), dtype);
+  int element = nest.cast(nest.load(declared.operands[0], index), dtype);
   int mean = -1;
   if (centred) {
     mean = nest.apply(Scalar::div, {nest.reduce(Reduction::sum, row, element), size});
     element = nest.apply(Scalar::sub, {element, mean});
   }
   const int squares = nest.reduce(Reduction::sum, row, nest.apply(Scalar::mul, {element, element}));
-  const int variance = nest.apply(Scalar::add, {nest.apply(Scalar::div, {squares, size}),
-                                                nest.constant(n.real("epsilon"), dtype)});
+  const int variance =
+      nest.apply(Scalar::add, {nest.apply(Scalar::div, {squares, size}), nest.constant(n.real("epsilon"), dtype)});
   const int inverse = nest.apply(Scalar::reciprocal, {nest.apply(Scalar::sqrt, {variance})});
   int y = nest.apply(Scalar::mul, {element, inverse});
-  for (std::size_t i = 1; i < 3; ++i) {
-    if (parameters[i] < 0) continue;
-    const int parameter = nest.cast(nest.load(parameters[i], nest_index(n.type(i).dims, axes)), dtype);
+  for (std::size_t i = 1; i < declared.operands.size(); ++i) {
+    if (declared.operands[i] < 0) continue;
+    const int parameter = nest.cast(load_broadcast(nest, declared.operands[i], dims, axes), dtype);
     y = nest.apply(i == 1 ? Scalar::mul : Scalar::add, {y, parameter});
   }
   std::vector<Index> row_index = index;
   std::fill(row_index.begin() + first, row_index.end(), Index{});
-  if (outputs[1] >= 0) nest.store(outputs[1], row_index, mean);
-  if (outputs[2] >= 0) nest.store(outputs[2], row_index, inverse);
-  nest.store(outputs[0], index, nest.cast(y, n.type(0).dtype), row);
+  const int statistics[] = {-1, mean, inverse};
+  for (std::size_t i = 1; i < declared.results.size(); ++i)
+    if (declared.results[i] >= 0) nest.store(declared.results[i], row_index, statistics[i]);
+  nest.store(declared.results[0], index, nest.cast(y, n.type(0).dtype), row);
   return kernel;
 }
 

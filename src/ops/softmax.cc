@@ -1,6 +1,7 @@
 // softmax, log_softmax and hardmax share their axis and their maximum.
 
 #include "ops/support/compose.h"
+#include "ops/support/lowering.h"
 
 namespace burnish::ops {
 namespace {
@@ -48,26 +49,26 @@ Result<Values> decompose_hardmax(DecomposeContext& n) {
 
 // y[i, k] = f(x[i, k]) over rows i; the axis runs inside, whichever it is.
 Result<Kernel> lower_rows(LowerContext& n, bool log) {
-  Dims dims = TRY(dims_of(n, 0));
-  const int axis = static_cast<int>(normal_axis(n.integer("axis"), static_cast<int64_t>(dims.size())));
+  TRY(check_lowerable(n));
+  const DType dtype = n.type(0).dtype;
+  const Dims& dims = n.type(0).dims;
+  const std::size_t axis = normal_axis(n.integer("axis"), n.type(0).rank());
   Kernel kernel;
   Nest& nest = kernel.nest;
-  const int x = nest.add_operand("x", n.type(0));
-  const int y = nest.add_operand("y", n.type(0), true);
-  std::vector<Index> index;
-  for (int i = 0; i < static_cast<int>(dims.size()); ++i) {
-    const int added = nest.add_axis(i == axis ? "k" : "i" + std::to_string(i), dims[i]);
-    if (i != axis) nest.outer.push_back(added);
-    index.push_back(at(added));
-  }
-  int element = nest.cast(nest.load(x, index), wide(n.type(0).dtype));
-  const int largest = nest.reduce(Reduction::max, {axis}, element);
+  const Declared declared = declare_operands(nest, n);
+  const std::vector<int> axes = add_axes(nest, dims, false);
+  for (std::size_t i = 0; i < axes.size(); ++i)
+    if (i != axis) nest.outer.push_back(axes[i]);
+  const std::vector<int> row = {axes[axis]};
+  const std::vector<Index> index = plain_index(axes);
+  const int element = nest.cast(nest.load(declared.operands[0], index), wide(dtype));
+  const int largest = nest.reduce(Reduction::max, row, element);
   const int difference = nest.apply(Scalar::sub, {element, largest});
   const int e = nest.apply(Scalar::exp, {difference});
-  const int total = nest.reduce(Reduction::sum, {axis}, e);
+  const int total = nest.reduce(Reduction::sum, row, e);
   const int result = log ? nest.apply(Scalar::sub, {difference, nest.apply(Scalar::log, {total})})
                          : nest.apply(Scalar::div, {e, total});
-  nest.store(y, index, nest.cast(result, n.type(0).dtype), {axis});
+  nest.store(declared.results[0], index, nest.cast(result, dtype), row);
   return kernel;
 }
 Result<Kernel> lower_softmax(LowerContext& n) { return lower_rows(n, false); }

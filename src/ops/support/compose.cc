@@ -133,21 +133,4 @@ Status infer_broadcast(InferContext& context) {
   return {};
 }
 
-int nest_size(Nest& nest, const Dim& dim, DType dtype) {
-  if (auto number = dim.constant()) return nest.constant(static_cast<double>(*number), dtype);
-  ScalarExpression size;
-  size.kind = ScalarExpression::Kind::size;
-  size.dtype = DType::i64;
-  size.dim = dim;
-  nest.expressions.push_back(std::move(size));
-  return nest.cast(static_cast<int>(nest.expressions.size()) - 1, dtype);
-}
-
-std::vector<Index> nest_index(std::span<const Dim> dims, std::span<const int> axes) {
-  std::vector<Index> index;
-  for (std::size_t i = 0; i < dims.size(); ++i)
-    index.push_back(dims[i] == Dim(1) ? Index{} : at(axes[axes.size() - dims.size() + i]));
-  return index;
-}
-
 }  // namespace burnish::ops

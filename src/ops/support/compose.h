@@ -83,16 +83,10 @@ inline DType wide(DType dtype) { return dtype == DType::f16 || dtype == DType::b
 Status infer_same(InferContext& context);       // result 0 is of operand 0's type
 Status infer_broadcast(InferContext& context);  // of all operands' dims; dtype of operand 0
 
-// -- nests
-// A size as a number of `dtype` in a nest.
-int nest_size(Nest& nest, const Dim& dim, DType dtype);
-// Indices of an operand of `dims` that broadcasts against `axes` (one axis per dim of the result, aligned right).
-std::vector<Index> nest_index(std::span<const Dim> dims, std::span<const int> axes);
-
 }  // namespace burnish::ops
 
 // Ends an operator file: the list the generated table reads.
 #define OPERATORS(file, ...)                                                          \
   namespace burnish::ops {                                                            \
-  extern constinit const OperatorList list_##file = {__VA_ARGS__, std::size(__VA_ARGS__)}; \
+  extern constinit const OperatorList list_##file = {__VA_ARGS__, std::size(__VA_ARGS__)};   \
   }
