@@ -1,0 +1,67 @@
+#include "ops/support/compose.h"
+
+namespace burnish::ops {
+namespace {
+
+Status infer(InferContext& n) {
+  const Type &a = n.type(0), &b = n.type(1);
+  if (!a.is_ranked_tensor() || !b.is_ranked_tensor()) {
+    n.result(0, Type::unranked(a.dtype));
+    return {};
+  }
+  if (a.rank() != 2 || b.rank() != 2) return n.error("a and b must be matrices");
+  const bool ta = n.integer("trans_a") != 0, tb = n.integer("trans_b") != 0;
+  if (equal(a.dims[ta ? 0 : 1], b.dims[tb ? 1 : 0]) == Truth::no) return n.error("the inner sizes of a and b differ");
+  Dims dims = {a.dims[ta ? 1 : 0], b.dims[tb ? 0 : 1]};
+  if (n.has(2) && n.type(2).is_ranked_tensor()) {
+    if (n.type(2).rank() > 2) return n.error("c has more than two dims");
+    TRY(n.broadcast(dims, n.type(2).dims));
+  }
+  n.result(0, Type::tensor(a.dtype, std::move(dims)));
+  return {};
+}
+
+Result<Values> decompose(DecomposeContext& n) {
+  Compose c(n.builder);
+  TRY(dims_of(n, 0));
+  TRY(dims_of(n, 1));
+  Value* a = n.integer("trans_a") != 0 ? c.transpose(n.in(0), {1, 0}) : n.in(0);
+  Value* b = n.integer("trans_b") != 0 ? c.transpose(n.in(1), {1, 0}) : n.in(1);
+  Value* y = c.op("matmul", {a, b});
+  const auto scaled = [&](Value* x, double by) { return by == 1.0 ? x : c.mul(x, by); };
+  y = scaled(y, n.real("alpha"));
+  if (n.has(2)) y = c.add(y, scaled(n.in(2), n.real("beta")));
+  return c.done({y});
+}
+
+constexpr OperandSpec kOperands[] = {
+    {"a", "numeric"}, {"b", "same"}, {"c", "same", OperandSpec::Arity::optional}};
+constexpr ResultDoc kResults[] = {{"y", "[rows of a, columns of b]"}};
+constexpr AttributeSpec kAttributes[] = {{"alpha", AttributeKind::real, "1.0", "scale of the product"},
+                                         {"beta", AttributeKind::real, "1.0", "scale of c"},
+                                         {"trans_a", AttributeKind::integer, "0", "1: a is transposed"},
+                                         {"trans_b", AttributeKind::integer, "0", "1: b is transposed"}};
+constexpr Sample kSamples[] = {
+    {"a: f32[3,4], b: f32[4,5], c: f32[5]; y = gemm(a, b, c)"},
+    {"a: f32[4,3], b: f32[5,4], c: f32[3,1]; y = gemm(a, b, c) {alpha = 0.5, beta = 0.25, trans_a = 1, trans_b = 1}"},
+    {"a: f32[3,4], b: f32[4,2]; y = gemm(a, b)"}};
+
+constexpr Operator kOperators[] = {
+    {.name = "gemm",
+     .doc = "alpha * a b + beta * c; c broadcasts to the product. Source: ONNX Gemm.",
+     .operands = kOperands,
+     .results = kResults,
+     .attributes = kAttributes,
+     .infer = infer,
+     .reference = nullptr,
+     .decompose = decompose,
+     .lower = nullptr,
+     .gradient = nullptr,
+     .samples = kSamples,
+     .tolerance = {.relative = 1e-5, .absolute = 1e-5}},
+};
+
+}  // namespace
+}  // namespace burnish::ops
+
+OPERATORS(gemm, kOperators)
