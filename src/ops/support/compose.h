@@ -19,6 +19,9 @@ class Compose {
   explicit Compose(Builder& builder) : builder_(builder) {}
 
   Value* op(std::string_view name, std::initializer_list<Value*> operands, AttributeMap attributes = {});
+  Value* op(std::string_view name, std::span<Value* const> operands, AttributeMap attributes = {}) {
+    return builder_.op(name, operands, std::move(attributes));
+  }
   Node* node(std::string_view name, std::initializer_list<Value*> operands, AttributeMap attributes,
              std::size_t results);
 
