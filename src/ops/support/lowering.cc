@@ -135,7 +135,8 @@ Result<Kernel> problem_kernel(const LowerContext& c, std::string_view family, At
   Kernel kernel;
   Problem problem;
   problem.family = family;
-  for (const Value* value : c.node().operands()) problem.operands.push_back(value->type());
+  for (const Value* value : c.node().operands())
+    if (value != nullptr) problem.operands.push_back(value->type());
   problem.result = c.node().result(0)->type();
   problem.attributes = std::move(attributes);
   const std::vector<int> axes = add_axes(kernel.nest, problem.result.dims);
