@@ -165,8 +165,8 @@ constexpr AttributeSpec kTransposeAttributes[] = {
 constexpr Sample kConvSamples[] = {
     {"x: f32[2,3,5,6], w: f32[4,3,3,3], b: f32[4]; y = conv(x, w, b) {pads = [1, 1, 1, 1]}"},
     {"x: f32[1,4,7], w: f32[6,2,3]; y = conv(x, w) {groups = 2, strides = [2], auto_pad = \"SAME_UPPER\"}"},
-    {"x: f32[1,2,6,5], w: f32[2,2,2,3]; y = conv(x, w) {auto_pad = \"SAME_LOWER\", dilations = [2, 1]}"},
-    {"x: f32[1,2,4,4,4], w: f32[3,2,2,2,2], b: f32[3]; y = conv(x, w, b) {auto_pad = \"VALID\"}"}};
+    {"x: f32[1,2,6,5], w: f32[2,2,2,3]; y = conv(x, w) {auto_pad = \"SAME_LOWER\", strides = [1, 2]}"},
+    {"x: f32[1,2,4,4,4], w: f32[3,2,2,2,2], b: f32[3]; y = conv(x, w, b) {dilations = [2, 1, 3]}"}};
 constexpr Sample kTransposeSamples[] = {
     {"x: f32[1,2,3,3], w: f32[2,3,3,3], b: f32[3]; y = conv_transpose(x, w, b) {strides = [2, 2], pads = [1, 0, 1, 0]}"},
     {"x: f32[1,2,3,3], w: f32[2,2,3,3]; y = conv_transpose(x, w) {strides = [3, 2], output_shape = [10, 8]}"},

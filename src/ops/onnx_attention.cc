@@ -204,7 +204,7 @@ constexpr Sample kSamples[] = {
      "onnx_attention(q, k, v, m)"},
     {"q: f32[2,3,12], k: f32[2,4,12], v: f32[2,4,9], m: f32[2,1,3,6], pk: f32[2,3,2,4], pv: f32[2,3,2,3]; y, nk, nv, qk = "
      "onnx_attention(q, k, v, m, pk, pv) {q_heads = 3, kv_heads = 3, causal = 1, softcap = 2.0, qk_mode = 2}"},
-    {"q: f32[2,1,3,4], k: f32[2,1,5,4], v: f32[2,1,5,4], l: i64[2] = [3, 5]; y = onnx_attention(q, k, v, _, _, _, l) {scale "
+    {"q: f32[2,1,3,4], k: f32[2,1,5,4], v: f32[2,1,5,4], m: f32[2,1,1,5], l: i64[2] = [3, 5]; y = onnx_attention(q, k, v, m, _, _, l) {scale "
      "= 0.25}"}};
 
 constexpr Operator kOperators[] = {

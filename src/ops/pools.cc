@@ -179,8 +179,8 @@ constexpr AttributeSpec kP[] = {{"p", AttributeKind::integer, "2", "of the p-nor
 constexpr Sample kMaxSamples[] = {
     {"x: f32[1,2,6,7]; y = max_pool(x) {kernel = [3, 3], strides = [2, 2], pads = [1, 1, 1, 1]}"},
     {"x: f32[1,2,6,7]; y = max_pool(x) {kernel = [2, 3], strides = [2, 2], ceil = 1}"},
-    {"x: f32[2,1,9]; y = max_pool(x) {kernel = [3], dilations = [2], auto_pad = \"SAME_UPPER\"}"},
-    {"x: f32[1,2,5,5]; y, i = max_pool(x) {kernel = [2, 2], strides = [2, 2]}"}};
+    {"x: f32[2,1,9]; y = max_pool(x) {kernel = [3], strides = [2], auto_pad = \"SAME_UPPER\"}"},
+    {"x: f32[1,2,5,5]; y, i = max_pool(x) {kernel = [2, 2], dilations = [2, 2]}"}};
 constexpr Sample kAverageSamples[] = {
     {"x: f32[1,2,6,7]; y = average_pool(x) {kernel = [3, 3], strides = [2, 2], pads = [1, 1, 1, 1]}"},
     {"x: f32[1,2,6,7]; y = average_pool(x) {kernel = [3, 3], pads = [1, 0, 1, 0], count_include_pad = 1}"},
