@@ -124,7 +124,9 @@ TEST(Composites, AgreeWithTheOutside) {
       for (std::size_t i = 0; i < test.outputs.size(); ++i) {
         expect_close((*outputs)[i], test.outputs[i], definition.tolerance);
         EXPECT_EQ(inferred[i].dtype, test.outputs[i].dtype());
-        if (inferred[i].is_static()) EXPECT_EQ(*constants(inferred[i].dims), test.outputs[i].dims());
+        if (inferred[i].is_static()) {
+          EXPECT_EQ(*constants(inferred[i].dims), test.outputs[i].dims());
+        }
       }
       ++count;
     }
