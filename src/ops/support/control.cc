@@ -57,16 +57,16 @@ Result<Type> join_types(InferContext& c, const Type& a, const Type& b) {
 }
 
 Status infer_region(Graph& region, bool again) {
-  for (const auto& node : region.nodes()) {
-    if (again) {
-      // Regions inside stay as general as they were; what they see from here is looked at anew.
-      for (std::size_t i = 0; i < node->region_count(); ++i) TRY(infer_region(node->region(i), true));
-      TRY(ops::infer_new(*node));
-    } else {
-      TRY(ops::infer(*node));
-    }
-  }
-  return {};
+  if (again)
+    walk(region, [](Node& node) {
+      for (std::size_t i = 0; i < node.result_count(); ++i) {
+        Value* value = node.result(i);
+        if (value == nullptr) continue;
+        if (value->type().is_tensor()) value->set_type(Type::unranked(value->type().dtype));
+        value->set_contents(std::nullopt);
+      }
+    });
+  return ops::infer(region);
 }
 
 void copy_nodes(const Graph& from, Graph& to, std::unordered_map<const Value*, Value*>& map) {
