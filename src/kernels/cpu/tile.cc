@@ -10,7 +10,9 @@
 namespace burnish {
 namespace {
 
-constexpr int64_t kWantedTasks = 24;    // enough for many cores to share evenly
+constexpr int64_t kWantedTasks = 24;  // enough for many cores to share evenly
+constexpr int64_t kFewTasks = 8;
+constexpr double kCopyShare = 0.04;     // of a task's time, for copying pixels
 constexpr double kTaskCycles = 30'000;  // below this a task's start shows
 
 struct Rates {
@@ -44,14 +46,21 @@ void choose_tasks(const CpuFeatures& cpu, const Contraction& c, ContractionTile&
   int64_t chunk = blocks;
   auto tasks = [&] { return outer * ceil_div(tiles, group) * ceil_div(blocks, chunk); };
   auto cycles = [&] { return tile_cycles * static_cast<double>(group * chunk); };
-  // First fewer channels while the copy of the pixels is still used four times, then fewer pixels, then both.
-  while (tasks() < kWantedTasks && cycles() > kTaskCycles) {
-    if (group > 4) group = ceil_div(group, 2);
-    else if (chunk > 4) chunk = ceil_div(chunk, 2);
-    else if (group > 1) group = ceil_div(group, 2);
-    else if (chunk > 1) chunk = ceil_div(chunk, 2);
-    else break;
-  }
+  // Every chunk of channels copies its pixels anew: 2 cycles a vector, more where the panel leaves the cache. Chunks are
+  // large enough to hide that, unless there would be too few tasks for a handful of cores.
+  const bool large = sum * 4 * tile.rows * group > cpu.l2_bytes / 4;
+  const double copy = (large ? 5.0 : 2.0) * rates(cpu).multiplies / (kCopyShare * static_cast<double>(tile.block()));
+  const int64_t least_chunk = std::min(blocks, static_cast<int64_t>(std::ceil(copy)));
+  auto split = [&](int64_t wanted, int64_t group_floor, int64_t chunk_floor) {
+    while (tasks() < wanted && cycles() > kTaskCycles) {
+      if (group > group_floor) group = ceil_div(group, 2);
+      else if (chunk > chunk_floor) chunk = std::max(chunk_floor, ceil_div(chunk, 2));
+      else break;
+    }
+  };
+  split(kWantedTasks, 4, least_chunk);
+  split(kWantedTasks, 1, least_chunk);
+  split(kFewTasks, 1, 1);
   // Even groups.
   group = ceil_div(tiles, ceil_div(tiles, group));
   chunk = ceil_div(blocks, ceil_div(blocks, chunk));
