@@ -159,12 +159,18 @@ struct MatrixProblem {
   }
 };
 
-void check_matrix(const MatrixProblem& p, std::mt19937& random, bool dynamic, bool strided) {
+void check_matrix(const MatrixProblem& p, std::mt19937& random, bool dynamic, bool strided, bool all_dynamic = false) {
   Problem problem;
   problem.family = "matmul";
   SymbolTable symbols;
-  Dims a = to_dims(p.a), result = to_dims(p.result());
-  if (dynamic) {  // rows, and batches that only a has
+  Dims a = to_dims(p.a), b = to_dims(p.b), result = to_dims(p.result());
+  if (all_dynamic) {
+    symbols["K"] = p.a.back();
+    symbols["N"] = p.b.back();
+    a.back() = b[b.size() - 2] = Dim::symbol("K", {1, 1 << 20});
+    b.back() = result.back() = Dim::symbol("N", {1, 1 << 20});
+  }
+  if (dynamic || all_dynamic) {  // rows, and batches that only a has
     symbols["M"] = p.a[p.a.size() - 2];
     a[a.size() - 2] = result[result.size() - 2] = Dim::symbol("M", {1, 1 << 20});
     if (p.a.size() > p.b.size()) {
@@ -172,7 +178,7 @@ void check_matrix(const MatrixProblem& p, std::mt19937& random, bool dynamic, bo
       a[0] = result[0] = Dim::symbol("B", {1, 1 << 20});
     }
   }
-  problem.operands = {Type::tensor(DType::f32, a), Type::tensor(DType::f32, to_dims(p.b))};
+  problem.operands = {Type::tensor(DType::f32, a), Type::tensor(DType::f32, b)};
   problem.result = Type::tensor(DType::f32, result);
   const Ending ending = ending_of(random);
   const int channel_axis = static_cast<int>(result.size()) - 1;
@@ -202,6 +208,7 @@ TEST(Matmul, RandomShapes) {
       case 3: p = {{batch, 1, m, k}, {more, k, n}}; break;
     }
     check_matrix(p, random, i % 3 == 0, i % 2 == 1);
+    if (i % 2 == 0) check_matrix(p, random, true, i % 4 == 0, true);
   }
 }
 

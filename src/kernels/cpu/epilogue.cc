@@ -129,10 +129,17 @@ llvm::Value* Epilogue::guard(int expression, const std::vector<llvm::Value*>& po
   return inside;
 }
 
-llvm::Value* Epilogue::prefix_mask(int lanes, int active) {
+llvm::Value* Epilogue::live_lanes(int lanes, int active) {
+  if (mask_) return mask_;
+  if (active == lanes) return nullptr;
   std::vector<llvm::Constant*> mask;
   for (int i = 0; i < lanes; ++i) mask.push_back(frame_.builder().getInt1(i < active));
   return llvm::ConstantVector::get(mask);
+}
+
+llvm::Value* Epilogue::live_lane(int lane, int active) {
+  auto& b = frame_.builder();
+  return mask_ ? b.CreateExtractElement(mask_, static_cast<uint64_t>(lane)) : b.getInt1(lane < active);
 }
 
 llvm::Value* Epilogue::lane_address(llvm::Value* place, const Access& access, int lane) {
@@ -156,7 +163,7 @@ llvm::Value* Epilogue::load(int expression, const std::vector<llvm::Value*>& pos
     llvm::Value* result = llvm::PoisonValue::get(expressions_.register_type(dtype, lanes));
     for (int i = 0; i < lanes; ++i) {
       llvm::Value* in = lanes == 1 ? inside : b.CreateExtractElement(inside, static_cast<uint64_t>(i));
-      if (i >= active) in = b.getFalse();
+      if (lanes > 1) in = b.CreateAnd(in, live_lane(i, active));
       auto value = frame_.branch(
           in, [&]() -> KernelFrame::Values { return {expressions_.load(lane_address(place, a, i), dtype, 1)}; },
           [&]() -> KernelFrame::Values { return {expressions_.constant(e.fallback, dtype)}; });
@@ -165,12 +172,14 @@ llvm::Value* Epilogue::load(int expression, const std::vector<llvm::Value*>& pos
     return result;
   }
   if (step == Dim(0) || lanes == 1) return expressions_.load(place, dtype, 1);
-  if (step == Dim(1))
-    return expressions_.load(place, dtype, lanes, active == lanes ? nullptr : prefix_mask(lanes, active));
+  if (step == Dim(1)) return expressions_.load(place, dtype, lanes, live_lanes(lanes, active));
   llvm::Value* result = llvm::Constant::getNullValue(expressions_.register_type(dtype, lanes));
-  for (int i = 0; i < active; ++i)
-    result =
-        b.CreateInsertElement(result, expressions_.load(lane_address(place, a, i), dtype, 1), static_cast<uint64_t>(i));
+  for (int i = 0; i < active; ++i) {
+    auto element = [&]() -> KernelFrame::Values { return {expressions_.load(lane_address(place, a, i), dtype, 1)}; };
+    auto nothing = [&]() -> KernelFrame::Values { return {expressions_.constant(0, dtype)}; };
+    llvm::Value* x = mask_ ? frame_.branch(live_lane(i, active), element, nothing)[0] : element()[0];
+    result = b.CreateInsertElement(result, x, static_cast<uint64_t>(i));
+  }
   return result;
 }
 
@@ -193,7 +202,8 @@ llvm::Value* Epilogue::leaf(int expression, const std::vector<llvm::Value*>& pos
   return expressions_.convert(at, DType::i64, e.dtype);
 }
 
-void Epilogue::store(const std::vector<llvm::Value*>& position, llvm::Value* anchor, int active) {
+void Epilogue::store(const std::vector<llvm::Value*>& position, llvm::Value* anchor, int active, llvm::Value* mask) {
+  mask_ = mask;
   const int lanes = Expressions::lanes_of(anchor);
   const Nest& nest = kernel_.nest;
   std::vector<llvm::Value*> known(nest.expressions.size());
@@ -207,12 +217,18 @@ void Epilogue::store(const std::vector<llvm::Value*>& position, llvm::Value* anc
     llvm::Value* place = address(a, position);
     llvm::Value* value = expressions_.widen(values[i], lanes);
     if (lanes == 1 || a.steps[static_cast<std::size_t>(vector_axis_)] == Dim(1)) {
-      expressions_.store(place, value, dtype, lanes, active == lanes ? nullptr : prefix_mask(lanes, active));
+      expressions_.store(place, value, dtype, lanes, live_lanes(lanes, active));
       continue;
     }
-    for (int lane = 0; lane < active; ++lane)
-      expressions_.store(lane_address(place, a, lane),
-                         frame_.builder().CreateExtractElement(value, static_cast<uint64_t>(lane)), dtype, 1);
+    for (int lane = 0; lane < active; ++lane) {
+      auto element = [&]() -> KernelFrame::Values {
+        llvm::Value* x = frame_.builder().CreateExtractElement(value, static_cast<uint64_t>(lane));
+        expressions_.store(lane_address(place, a, lane), x, dtype, 1);
+        return {};
+      };
+      if (mask_) frame_.branch(live_lane(lane, active), element, []() -> KernelFrame::Values { return {}; });
+      else element();
+    }
   }
 }
 

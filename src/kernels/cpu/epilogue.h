@@ -24,8 +24,8 @@ class Epilogue {
   double cost() const;
 
   // `position`: per axis of the anchor's result (the first lane's along vector_axis); `anchor`: a vector or scalar of the
-  // result's dtype, of which the first `active` lanes count.
-  void store(const std::vector<llvm::Value*>& position, llvm::Value* anchor, int active);
+  // result's dtype, of which the first `active` lanes count, or those of `mask` where one is given.
+  void store(const std::vector<llvm::Value*>& position, llvm::Value* anchor, int active, llvm::Value* mask = nullptr);
 
  private:
   struct Access {
@@ -37,7 +37,8 @@ class Epilogue {
   llvm::Value* address(const Access& access, const std::vector<llvm::Value*>& position);
   llvm::Value* leaf(int expression, const std::vector<llvm::Value*>& position, llvm::Value* anchor, int active);
   llvm::Value* load(int expression, const std::vector<llvm::Value*>& position, int lanes, int active);
-  llvm::Value* prefix_mask(int lanes, int active);
+  llvm::Value* live_lanes(int lanes, int active);  // null: all
+  llvm::Value* live_lane(int lane, int active);    // an i1
   llvm::Value* lane_address(llvm::Value* place, const Access& access, int lane);
   int64_t bytes(const Access& access) const;
   llvm::Value* guard(int expression, const std::vector<llvm::Value*>& position, int lanes);
@@ -51,6 +52,7 @@ class Epilogue {
   std::vector<Access> loads_;    // per expression (empty access where it is no load)
   std::vector<Access> stores_;   // per statement
   Expressions expressions_;
+  llvm::Value* mask_ = nullptr;  // of the current store
 };
 
 }  // namespace burnish
