@@ -90,6 +90,19 @@ struct Accessor {
   void (*store)(std::byte* data, int64_t index, N value);
 };
 
+template <>
+Accessor<double>::Accessor(DType dtype);
+template <>
+Accessor<int64_t>::Accessor(DType dtype);
+template <>
+Accessor<uint64_t>::Accessor(DType dtype);
+template <>
+Accessor<bool>::Accessor(DType dtype);
+template <>
+Accessor<std::complex<double>>::Accessor(DType dtype);
+template <>
+Accessor<std::string>::Accessor(DType dtype);
+
 // Calls f(N{}) with the arithmetic type of the dtype's number class.
 template <class F>
 auto visit_number_class(DType dtype, F&& f) {
