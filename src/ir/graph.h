@@ -87,6 +87,8 @@ class Node {
   void set_source(std::string source) { source_ = std::move(source); }
   Graph* graph() const { return graph_; }
 
+  bool effectful = false;  // never removed, merged or reordered; set with the definition
+
  private:
   friend class Graph;
   Node() = default;
@@ -158,7 +160,7 @@ class Graph {
   // Ranges of named symbols, printed in the text form's `where` clause.
   std::map<std::string, Range, std::less<>>& symbol_ranges() { return root().symbol_ranges_; }
 
-  // Nodes no result of which is read are removed (unless effectful: see has_effects). Returns how many.
+  // Nodes no result of which is read are removed (effectful ones stay). Returns how many.
   std::size_t remove_dead_nodes();
   // Restores the order after edits; an Error names a cycle.
   Status sort();
