@@ -156,7 +156,7 @@ Status Frame::run_loop(const Step& step) {
     arrived[0].tensor().mutable_as<int64_t>()[0] = trip;  // exact, where a double would not be
     auto results = TRY(frame.run(arrived, symbols_));
     condition = TRY(truth(results[0], step.name));
-    arrived[1] = std::move(results[0]);
+    arrived[1] = Tensor::scalar(DType::boolean, condition ? 1 : 0);  // of rank 0, whatever the body made of it
     for (std::size_t i = 0; i < carried; ++i) arrived[i + 2] = std::move(results[i + 1]);
     for (std::size_t i = 0; i < stacks.size(); ++i) {
       TRY(state_.add_bytes(byte_count(results[carried + 1 + i])));
