@@ -1,0 +1,373 @@
+#include "ops/support/core.h"
+
+namespace burnish {
+namespace {
+
+// How one axis is resampled: result position i sums `taps` elements of x, clamped to it.
+struct Taps {
+  int64_t count = 1;
+  Sizes index;                  // [result, taps]
+  std::vector<double> weight;   // [result, taps]
+  std::vector<bool> outside;    // tf_crop_and_resize: the position lies outside x
+};
+
+struct Resized {
+  int64_t from, to;
+  double scale;
+  double roi_start = 0, roi_end = 1;
+};
+
+// Where result position i lies in x. Follows onnx's reference evaluator, which keeps scale * size unrounded.
+double source(const Resized& a, const std::string& coordinates, double i) {
+  const double length = a.scale * static_cast<double>(a.from), last = static_cast<double>(a.from) - 1;
+  if (coordinates == "asymmetric") return i / a.scale;
+  if (coordinates == "align_corners") return length == 1 ? 0 : i * last / (length - 1);
+  if (coordinates == "tf_crop_and_resize") {
+    const double span = (a.roi_end - a.roi_start) * last;
+    return a.roi_start * last + (length == 1 ? span / 2 : i * span / (length - 1));
+  }
+  if (coordinates == "pytorch_half_pixel" && length == 1) return -0.5;
+  double shift = 0;
+  if (coordinates == "half_pixel_symmetric")
+    shift = static_cast<double>(a.from) / 2 * (1 - static_cast<double>(a.to) / length);
+  return shift + (i + 0.5) / a.scale - 0.5;
+}
+
+double linear(double x) { return std::max(0.0, 1 - std::abs(x)); }
+double cubic(double x, double a) {
+  x = std::abs(x);
+  if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
+}
+
+Taps nearest_taps(const NodeView& c, const Resized& axis) {
+  const std::string& mode = c.string("nearest");
+  Taps taps;
+  for (int64_t i = 0; i < axis.to; ++i) {
+    const double x = source(axis, c.string("coordinates"), static_cast<double>(i));
+    double at = std::floor(x);
+    if (mode == "ceil") at = std::ceil(x);
+    if (mode == "round_prefer_floor") at = std::ceil(x - 0.5);
+    if (mode == "round_prefer_ceil") at = std::floor(x + 0.5);
+    taps.index.push_back(static_cast<int64_t>(std::clamp(at, 0.0, static_cast<double>(axis.from - 1))));
+    taps.weight.push_back(1);
+    taps.outside.push_back(x < 0 || x > static_cast<double>(axis.from - 1));
+  }
+  return taps;
+}
+
+Taps taps_of(const NodeView& c, const Resized& axis) {
+  if (c.string("mode") == "nearest") return nearest_taps(c, axis);
+  const bool is_cubic = c.string("mode") == "cubic", antialias = c.integer("antialias") != 0;
+  // Antialiasing stretches the filter by what is scaled down.
+  const double stretch = antialias ? std::min(axis.scale, 1.0) : 1.0;
+  const auto first = static_cast<int64_t>(std::floor((is_cubic ? -2 : -1) / stretch)) + 1;
+  Taps taps;
+  taps.count = 2 - 2 * first;
+  for (int64_t i = 0; i < axis.to; ++i) {
+    const double x = source(axis, c.string("coordinates"), static_cast<double>(i));
+    taps.outside.push_back(x < 0 || x > static_cast<double>(axis.from - 1));
+    // Within (0, 1]: an exact position counts as the right end of its interval.
+    const double left = std::ceil(x) - 1, ratio = x - left;
+    double sum = 0;
+    for (int64_t k = 0; k < taps.count; ++k) {
+      const double distance = (static_cast<double>(first + k) - ratio) * stretch;
+      const double at = left + static_cast<double>(first + k);
+      double weight = is_cubic ? cubic(distance, c.real("cubic_a")) : linear(distance);
+      const bool inside = at >= 0 && at <= static_cast<double>(axis.from - 1);
+      if (!inside && c.integer("exclude_outside") != 0) weight = 0;
+      taps.index.push_back(static_cast<int64_t>(std::clamp(at, 0.0, static_cast<double>(axis.from - 1))));
+      taps.weight.push_back(weight);
+      sum += weight;
+    }
+    if ((antialias || c.integer("exclude_outside") != 0) && sum != 0)
+      for (int64_t k = 0; k < taps.count; ++k) taps.weight[taps.weight.size() - 1 - idx(k)] /= sum;
+  }
+  return taps;
+}
+
+Status check(const NodeView& c) {
+  const auto one_of = [&](std::string_view name, std::initializer_list<std::string_view> values) -> Status {
+    if (std::ranges::find(values, c.string(name)) == values.end())
+      return c.error(std::string(name) + " is \"" + c.string(name) + "\", which is not known");
+    return {};
+  };
+  TRY(one_of("mode", {"nearest", "linear", "cubic"}));
+  TRY(one_of("nearest", {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"}));
+  return one_of("coordinates", {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric",
+                                "tf_crop_and_resize"});
+}
+
+Status infer(InferContext& c) {
+  TRY(check(c));
+  const Type& x = c.type(0);
+  const Dims& sizes = c.dims("sizes");
+  const std::size_t rank = sizes.size();
+  if (x.ranked && x.dims.size() != rank) return c.error("sizes needs one entry per dim of x");
+  if (!c.reals("scales").empty() && c.reals("scales").size() != rank) return c.error("scales needs one entry per dim of x");
+  for (double scale : c.reals("scales"))
+    if (!(scale > 0) || !std::isfinite(scale)) return c.error("a scale is not positive");
+  const bool crop = c.string("coordinates") == "tf_crop_and_resize";
+  if (crop && c.reals("roi").size() != 2 * rank) return c.error("tf_crop_and_resize needs a roi of two numbers per dim of x");
+  for (const Dim& size : sizes)
+    if (size.range().high < 0) return c.error("a size is negative");
+  c.result(0, Type::tensor(x.dtype, sizes));
+  return {};
+}
+
+Result<std::vector<Resized>> axes_of(const ReferenceContext& c, const Sizes& to) {
+  const Tensor& x = c.in(0);
+  std::vector<Resized> axes;
+  for (std::size_t d = 0; d < to.size(); ++d) {
+    Resized axis{x.dims()[d], to[d], 0};
+    if (axis.from == 0 && axis.to != 0) return c.error("nothing to resize: x has no elements");
+    axis.scale = c.reals("scales").empty() ? static_cast<double>(axis.to) / std::max<double>(1, static_cast<double>(axis.from))
+                                           : c.reals("scales")[d];
+    if (c.reals("roi").size() == 2 * to.size()) {
+      axis.roi_start = c.reals("roi")[d];
+      axis.roi_end = c.reals("roi")[d + to.size()];
+    }
+    // The filter's width and all products with it stay in range.
+    if (axis.scale != 0 && axis.scale < 1e-7) return c.error("a scale is too small");
+    axes.push_back(axis);
+  }
+  return axes;
+}
+
+bool stays(const NodeView& c, const Resized& axis) {
+  return axis.from == axis.to && axis.scale == 1 && c.string("coordinates") != "tf_crop_and_resize";
+}
+
+// One axis of `from`, seen as [outer, axis, inner].
+std::vector<double> resampled(const std::vector<double>& from, const Taps& taps, int64_t outer, int64_t length,
+                              int64_t inner, int64_t to, std::optional<double> extrapolation) {
+  std::vector<double> result(idx(outer * to * inner));
+  for (int64_t o = 0; o < outer; ++o)
+    for (int64_t i = 0; i < to; ++i) {
+      double* y = result.data() + (o * to + i) * inner;
+      if (extrapolation && taps.outside[idx(i)]) {
+        std::fill(y, y + inner, *extrapolation);
+        continue;
+      }
+      for (int64_t k = 0; k < taps.count; ++k) {
+        const double weight = taps.weight[idx(i * taps.count + k)];
+        const double* x = from.data() + (o * length + taps.index[idx(i * taps.count + k)]) * inner;
+        for (int64_t n = 0; n < inner; ++n) y[n] += weight * x[n];
+      }
+    }
+  return result;
+}
+
+Status reference(ReferenceContext& c) {
+  const Sizes to = TRY(c.sizes("sizes"));
+  const std::vector<Resized> axes = TRY(axes_of(c, to));
+  const Tensor& x = c.in(0);
+  Tensor& y = *TRY(c.out(0, to));
+  if (y.elements() == 0) return {};
+  const bool crop = c.string("coordinates") == "tf_crop_and_resize";
+  if (c.string("mode") == "nearest" && !crop) {  // elements move as they are
+    Sizes position(to.size(), 0);
+    std::vector<Taps> taps;
+    for (const Resized& axis : axes) taps.push_back(nearest_taps(c, axis));
+    const Sizes strides = row_major_strides(x.dims());
+    int64_t n = 0;
+    do {
+      int64_t from = 0;
+      for (std::size_t d = 0; d < position.size(); ++d)
+        from += strides[d] * (stays(c, axes[d]) ? position[d] : taps[d].index[idx(position[d])]);
+      copy_elements(x, from, y, n++, 1);
+    } while (next_position(position, to));
+    return {};
+  }
+  std::vector<double> values(idx(x.elements()));
+  for (int64_t i = 0; i < x.elements(); ++i) values[idx(i)] = x.real_at(i);
+  Sizes dims = x.dims();
+  for (std::size_t d = 0; d < to.size(); ++d) {
+    if (stays(c, axes[d])) continue;
+    const int64_t outer = element_count(std::span(dims).first(d)), inner = element_count(std::span(dims).subspan(d + 1));
+    if (!checked_product(Sizes{outer, to[d], inner})) return c.error("too many elements");
+    const std::optional<double> extrapolation = crop ? std::optional(c.real("extrapolation")) : std::nullopt;
+    values = resampled(values, taps_of(c, axes[d]), outer, dims[d], inner, to[d], extrapolation);
+    dims[d] = to[d];
+  }
+  visit_number_class(y.dtype(), [&]<class N>(N) {
+    if constexpr (std::is_arithmetic_v<N>) {
+      const Accessor<N> access(y.dtype());
+      for (int64_t i = 0; i < y.elements(); ++i) access.store(y.mutable_data(), i, static_cast<N>(values[idx(i)]));
+    }
+  });
+  return {};
+}
+
+// -- as a nest: coordinates are computed in f64, exactly as the reference does
+
+class Lowering {
+ public:
+  Lowering(const LowerContext& c, Nest& nest) : c_(c), nest_(nest) {}
+
+  struct Tap {
+    Index index;
+    int weight = -1;  // -1: 1
+  };
+
+  // The elements of x that the position of `axis` reads, and their weights in f64.
+  std::vector<Tap> taps(int axis, std::size_t d) {
+    const Dim &from = c_.type(0).dims[d], &to = c_.dims("sizes")[d];
+    const Floats& scales = c_.reals("scales");
+    const bool same = from == to && (scales.empty() || scales[d] == 1);
+    if (same) return {{at(axis)}};
+    const int scale = scales.empty() ? binary(Scalar::div, size_value(nest_, to, DType::f64), size_value(nest_, from, DType::f64))
+                                     : number(scales[d]);
+    const int x = source(axis_value(nest_, axis, DType::f64), scale, size_value(nest_, from, DType::f64));
+    const int last = binary(Scalar::sub, size_value(nest_, from, DType::f64), number(1));
+    if (c_.string("mode") == "nearest") return {{clamped(rounded(x), last)}};
+    const int left = binary(Scalar::sub, unary(Scalar::ceil, x), number(1));
+    const int ratio = binary(Scalar::sub, x, left);
+    std::vector<Tap> result;
+    const bool is_cubic = c_.string("mode") == "cubic";
+    for (int k = is_cubic ? -1 : 0; k <= (is_cubic ? 2 : 1); ++k) {
+      const int offset = number(k);
+      result.push_back({clamped(binary(Scalar::add, left, offset), last),
+                        weight(unary(Scalar::abs, binary(Scalar::sub, offset, ratio)), k)});
+    }
+    return result;
+  }
+
+ private:
+  int number(double value) { return nest_.constant(value, DType::f64); }
+  int unary(Scalar f, int a) { return nest_.apply(f, {a}); }
+  int binary(Scalar f, int a, int b) { return nest_.apply(f, {a, b}); }
+
+  int source(int i, int scale, int from) {
+    const std::string& coordinates = c_.string("coordinates");
+    if (coordinates == "asymmetric") return binary(Scalar::div, i, scale);
+    const int length = binary(Scalar::mul, scale, from), one = number(1), half = number(0.5);
+    const int is_one = binary(Scalar::eq, length, one);
+    if (coordinates == "align_corners") {
+      const int x = binary(Scalar::div, binary(Scalar::mul, i, binary(Scalar::sub, from, one)), binary(Scalar::sub, length, one));
+      return nest_.apply(Scalar::select, {is_one, number(0), x});
+    }
+    const int x = binary(Scalar::sub, binary(Scalar::div, binary(Scalar::add, i, half), scale), half);
+    return coordinates == "half_pixel" ? x : nest_.apply(Scalar::select, {is_one, number(-0.5), x});
+  }
+
+  int rounded(int x) {
+    const std::string& mode = c_.string("nearest");
+    if (mode == "floor") return unary(Scalar::floor, x);
+    if (mode == "ceil") return unary(Scalar::ceil, x);
+    if (mode == "round_prefer_floor") return unary(Scalar::ceil, binary(Scalar::sub, x, number(0.5)));
+    return unary(Scalar::floor, binary(Scalar::add, x, number(0.5)));
+  }
+
+  Index clamped(int x, int last) {
+    const int inside = binary(Scalar::max, binary(Scalar::min, x, last), number(0));
+    return Index{{}, Dim(0), nest_.cast(inside, DType::i64)};
+  }
+
+  // Of a tap k places from the left one, at `distance` from the position: which branch of the filter is known from k.
+  int weight(int distance, int k) {
+    if (c_.string("mode") == "linear") return binary(Scalar::sub, number(1), distance);
+    const double a = c_.real("cubic_a");
+    const auto times = [&](int p, int q) { return binary(Scalar::mul, p, q); };
+    if (k == 0 || k == 1) {
+      const int inner = binary(Scalar::sub, times(number(a + 2), distance), number(a + 3));
+      return binary(Scalar::add, times(times(inner, distance), distance), number(1));
+    }
+    int sum = binary(Scalar::sub, times(number(a), distance), number(5 * a));
+    sum = binary(Scalar::add, times(sum, distance), number(8 * a));
+    return binary(Scalar::sub, times(sum, distance), number(4 * a));
+  }
+
+  const LowerContext& c_;
+  Nest& nest_;
+};
+
+Result<Kernel> lower(LowerContext& c) {
+  const std::string& coordinates = c.string("coordinates");
+  if (coordinates == "tf_crop_and_resize" || coordinates == "half_pixel_symmetric" || c.integer("antialias") != 0 ||
+      c.integer("exclude_outside") != 0)
+    return c.error("no kernel for " + coordinates + ", antialiasing or exclude_outside");
+  const DType dtype = c.type(0).dtype;
+  const bool nearest = c.string("mode") == "nearest";
+  if (!nearest && !is_float(dtype)) return c.error("no kernel that interpolates " + std::string(name(dtype)));
+  const DType work = dtype == DType::f64 ? DType::f64 : DType::f32;
+  return indexed_kernel(c, [&](Nest& nest, const Declared& declared, std::span<const int> axes) {
+    Lowering lowering(c, nest);
+    // Sums of products, the axes' taps combined from the last axis on.
+    struct Combined {
+      std::vector<Index> index;
+      int weight = -1;
+    };
+    std::vector<Combined> all = {{}};
+    for (std::size_t d = 0; d < axes.size(); ++d) {
+      std::vector<Combined> next;
+      const auto taps = lowering.taps(axes[d], d);
+      for (const Combined& head : all)
+        for (const auto& tap : taps) {
+          Combined one = head;
+          one.index.push_back(tap.index);
+          if (tap.weight >= 0) {
+            const int weight = nest.cast(tap.weight, work);
+            one.weight = one.weight < 0 ? weight : nest.apply(Scalar::mul, {one.weight, weight});
+          }
+          next.push_back(std::move(one));
+        }
+      all = std::move(next);
+    }
+    int sum = -1;
+    for (Combined& one : all) {
+      int value = guarded_load(nest, declared.operands[0], std::move(one.index));
+      if (!nearest) value = nest.cast(value, work);
+      if (one.weight >= 0) value = nest.apply(Scalar::mul, {value, one.weight});
+      sum = sum < 0 ? value : nest.apply(Scalar::add, {sum, value});
+    }
+    return nest.cast(sum, dtype);
+  });
+}
+
+constexpr OperandSpec kOperands[] = {{"x", "numeric|bool"}};
+constexpr ResultDoc kResults[] = {{"y", "x resampled to `sizes`"}};
+constexpr AttributeSpec kAttributes[] = {
+    {"sizes", AttributeKind::dims, "required", "dims of y"},
+    {"scales", AttributeKind::reals, "[]", "per axis, where they are not sizes / dims of x"},
+    {"roi", AttributeKind::reals, "[]", "starts, then ends, as parts of x; for tf_crop_and_resize"},
+    {"mode", AttributeKind::string, "\"nearest\"", "\"nearest\", \"linear\" or \"cubic\""},
+    {"coordinates", AttributeKind::string, "\"half_pixel\"",
+     "\"half_pixel\", \"half_pixel_symmetric\", \"pytorch_half_pixel\", \"align_corners\", \"asymmetric\", "
+     "\"tf_crop_and_resize\""},
+    {"nearest", AttributeKind::string, "\"round_prefer_floor\"",
+     "\"round_prefer_floor\", \"round_prefer_ceil\", \"floor\" or \"ceil\""},
+    {"cubic_a", AttributeKind::real, "-0.75", "the cubic filter's coefficient"},
+    {"exclude_outside", AttributeKind::integer, "0", "1: what lies outside x weighs nothing"},
+    {"extrapolation", AttributeKind::real, "0.0", "result outside x; for tf_crop_and_resize"},
+    {"antialias", AttributeKind::integer, "0", "1: the filter is stretched where x is scaled down"}};
+constexpr Sample kSamples[] = {
+    {"x: f32[1,2,3,4]; y = resize(x) {sizes = dims[1, 2, 6, 8]}"},
+    {"x: f32[1,2,5,4]; y = resize(x) {sizes = dims[1, 2, 3, 9], mode = \"linear\"}"},
+    {"x: f32[1,1,4,4]; y = resize(x) {sizes = dims[1, 1, 3, 3], mode = \"linear\", coordinates = \"align_corners\"}"},
+    {"x: f32[1,1,4,4]; y = resize(x) {sizes = dims[1, 1, 9, 9], mode = \"cubic\", coordinates = \"asymmetric\"}"},
+    {"x: f32[1,1,6,6]; y = resize(x) {sizes = dims[1, 1, 3, 3], mode = \"linear\", antialias = 1}"},
+    {"x: f32[2,N]; y = resize(x) {sizes = dims[2, 2*N], coordinates = \"asymmetric\", nearest = \"floor\"}"},
+};
+constexpr Operator kOperator = {
+    .name = "resize",
+    .doc = "x resampled along each axis with a filter (nearest, linear, cubic). Source: ONNX Resize.",
+    .operands = kOperands,
+    .results = kResults,
+    .attributes = kAttributes,
+    .infer = infer,
+    .reference = reference,
+    .decompose = nullptr,
+    .lower = lower,
+    .gradient = nullptr,
+    .samples = kSamples,
+    .tolerance = {.relative = 1e-5, .absolute = 1e-5},
+};
+
+}  // namespace
+
+namespace ops {
+extern const OperatorList list_resize;
+constinit const OperatorList list_resize = {&kOperator, 1};
+}  // namespace ops
+}  // namespace burnish
