@@ -244,6 +244,17 @@ def eye_like(case):
     return [np.eye(*x.shape, k=case.attributes.get("k", 0), dtype=dtype)]
 
 
+def lrn(x, size, alpha=1e-4, beta=0.75, bias=1.0):
+    squares = np.zeros_like(x)
+    for c in range(x.shape[1]):
+        squares[:, c] = (x[:, max(0, c - (size - 1) // 2):c + size // 2 + 1] ** 2).sum(1)
+    return x / (bias + alpha / size * squares) ** beta
+
+
+def lp_normalize(x, axis=-1, p=2):
+    return x / (np.abs(x) ** p).sum(axis, keepdims=True) ** (1 / p)
+
+
 ORACLES = {
     "relu": lambda c: [np.maximum(c.operands[0], 0)],
     "leaky_relu": elementwise(lambda x, alpha=0.01: np.where(x < 0, alpha * x, x)),
@@ -297,6 +308,15 @@ ORACLES = {
     "eye_like": eye_like,
     "depth_to_space": plain("DepthToSpace", {"block": "blocksize"}),
     "space_to_depth": plain("SpaceToDepth", {"block": "blocksize"}),
+    "lrn": elementwise(lrn),
+    "lp_normalize": elementwise(lp_normalize),
+    "nll_loss": plain("NegativeLogLikelihoodLoss"),
+    "softmax_cross_entropy": plain("SoftmaxCrossEntropyLoss"),
+    "rotary_embedding": plain("RotaryEmbedding", {"heads": "num_heads", "rotary_dim": "rotary_embedding_dim"}),
+    "einsum": lambda c: [np.einsum(c.attributes["equation"], *c.operands)],
+    "dynamic_resize": plain("Resize", {"coordinates": "coordinate_transformation_mode", "nearest": "nearest_mode",
+                                       "cubic_a": "cubic_coeff_a", "extrapolation": "extrapolation_value",
+                                       "policy": "keep_aspect_ratio_policy"}),
     "attention": elementwise(attention),
     "onnx_attention": plain("Attention", {"causal": "is_causal", "q_heads": "q_num_heads", "kv_heads": "kv_num_heads",
                                           "qk_mode": "qk_matmul_output_mode"}, opset=24),

@@ -114,8 +114,7 @@ Composed gelu(DecomposeContext& n) {
 
 Status infer_gelu(InferContext& n) {
   const std::string& kind = n.string("approximate");
-  if (kind != "none" && kind != "tanh")
-    return n.error("approximate is \"" + kind + "\"", "use \"none\" or \"tanh\"");
+  if (kind != "none" && kind != "tanh") return n.error("approximate is \"" + kind + "\"", "use \"none\" or \"tanh\"");
   return infer_same(n);
 }
 
@@ -161,9 +160,8 @@ Status infer_prelu(InferContext& n) {
 constexpr OperandSpec kX[] = {{"x", "float"}};
 constexpr OperandSpec kNumber[] = {{"x", "numeric"}};
 constexpr OperandSpec kXSlope[] = {{"x", "numeric"}, {"slope", "same"}};
-constexpr OperandSpec kClip[] = {{"x", "numeric"},
-                                 {"low", "same", OperandSpec::Arity::optional},
-                                 {"high", "same", OperandSpec::Arity::optional}};
+constexpr OperandSpec kClip[] = {
+    {"x", "numeric"}, {"low", "same", OperandSpec::Arity::optional}, {"high", "same", OperandSpec::Arity::optional}};
 constexpr ResultDoc kY[] = {{"y", "of x's type"}};
 
 constexpr AttributeSpec kLeaky[] = {{"alpha", AttributeKind::real, "0.01", "slope below 0"}};
@@ -180,13 +178,11 @@ constexpr AttributeSpec kShrink[] = {{"lambd", AttributeKind::real, "0.5", "half
                                      {"bias", AttributeKind::real, "0.0", "taken off the magnitude outside it"}};
 
 constexpr Sample kReluSamples[] = {{"x: f32[3,5]; y = relu(x)"}, {"x: i32[7]; y = relu(x)"}};
-constexpr Sample kLeakySamples[] = {{"x: f32[3,5]; y = leaky_relu(x) {alpha = 0.1}"},
-                                    {"x: f32[4]; y = leaky_relu(x)"}};
+constexpr Sample kLeakySamples[] = {{"x: f32[3,5]; y = leaky_relu(x) {alpha = 0.1}"}, {"x: f32[4]; y = leaky_relu(x)"}};
 constexpr Sample kPreluSamples[] = {{"x: f32[2,3,4], slope: f32[3,1]; y = prelu(x, slope)"}};
 constexpr Sample kEluSamples[] = {{"x: f32[3,5]; y = elu(x) {alpha = 2.0}"}, {"x: f32[4]; y = elu(x)"}};
 constexpr Sample kCeluSamples[] = {{"x: f32[3,5]; y = celu(x) {alpha = 2.0}"}};
-constexpr Sample kSeluSamples[] = {{"x: f32[3,5]; y = selu(x)"},
-                                   {"x: f32[4]; y = selu(x) {alpha = 2.0, gamma = 3.0}"}};
+constexpr Sample kSeluSamples[] = {{"x: f32[3,5]; y = selu(x)"}, {"x: f32[4]; y = selu(x) {alpha = 2.0, gamma = 3.0}"}};
 constexpr Sample kThresholdSamples[] = {{"x: f32[3,5]; y = thresholded_relu(x) {alpha = 0.5}"}};
 constexpr Sample kHardSigmoidSamples[] = {{"x: f32[3,5]; y = hard_sigmoid(x) {alpha = 0.5, beta = 0.6}"},
                                           {"x: f32[4]; y = hard_sigmoid(x)"}};
@@ -195,8 +191,7 @@ constexpr Sample kSiluSamples[] = {{"x: f32[3,5]; y = silu(x)"}, {"x: f32[4]; y 
 constexpr Sample kMishSamples[] = {{"x: f32[3,5]; y = mish(x)"}};
 constexpr Sample kSoftplusSamples[] = {{"x: f32[3,5]; y = softplus(x)"}};
 constexpr Sample kSoftsignSamples[] = {{"x: f32[3,5]; y = softsign(x)"}};
-constexpr Sample kGeluSamples[] = {{"x: f32[3,5]; y = gelu(x)"},
-                                   {"x: f32[3,5]; y = gelu(x) {approximate = \"tanh\"}"}};
+constexpr Sample kGeluSamples[] = {{"x: f32[3,5]; y = gelu(x)"}, {"x: f32[3,5]; y = gelu(x) {approximate = \"tanh\"}"}};
 constexpr Sample kClipSamples[] = {{"x: f32[3,5], low: f32[], high: f32[]; y = clip(x, low, high)"},
                                    {"x: f32[3,5], low: f32[]; y = clip(x, low)"},
                                    {"x: i8[6], low: i8[], high: i8[]; y = clip(x, low, high)"}};
@@ -225,9 +220,10 @@ constexpr Operator kActivations[] = {
     activation("clip", "min(max(x, low), high); an absent bound does not limit. Source: ONNX Clip.", kClip, {}, clip,
                kClipSamples, infer_clip),
     activation("elu", "x for x >= 0, else alpha * (exp(x) - 1). Source: ONNX Elu.", kX, kAlpha, elu, kEluSamples),
-    activation("gelu",
-               "x * (1 + erf(x / sqrt(2))) / 2, or 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))). Source: ONNX Gelu.",
-               kX, kGelu, gelu, kGeluSamples, infer_gelu),
+    activation(
+        "gelu",
+        "x * (1 + erf(x / sqrt(2))) / 2, or 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))). Source: ONNX Gelu.", kX,
+        kGelu, gelu, kGeluSamples, infer_gelu),
     activation("hard_sigmoid", "max(0, min(1, alpha * x + beta)). Source: ONNX HardSigmoid.", kX, kHardSigmoid,
                hard_sigmoid, kHardSigmoidSamples),
     activation("hard_swish", "x * max(0, min(1, x / 6 + 0.5)). Source: ONNX HardSwish.", kX, {}, hard_swish,

@@ -23,7 +23,8 @@ Status infer(InferContext& n) {
     Dims scores = dims;
     scores.push_back(from_end(q, 2));
     scores.push_back(from_end(k, 2));
-    if (n.type(3).rank() > static_cast<int64_t>(scores.size())) return n.error("the bias has more dims than the scores");
+    if (n.type(3).rank() > static_cast<int64_t>(scores.size()))
+      return n.error("the bias has more dims than the scores");
     TRY(n.broadcast(scores, n.type(3).dims));
   }
   dims.push_back(from_end(q, 2));
@@ -79,8 +80,9 @@ constexpr Sample kSamples[] = {
 
 constexpr Operator kOperators[] = {
     {.name = "attention",
-     .doc = "softmax(scale * q k^T + bias) v: q [..., T, d], k [..., S, d], v [..., S, e], bias broadcast to [..., T, S]. "
-            "Source: arXiv 1706.03762, section 3.2.1.",
+     .doc =
+         "softmax(scale * q k^T + bias) v: q [..., T, d], k [..., S, d], v [..., S, e], bias broadcast to [..., T, S]. "
+         "Source: arXiv 1706.03762, section 3.2.1.",
      .operands = kOperands,
      .results = kResults,
      .attributes = kAttributes,

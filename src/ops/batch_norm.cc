@@ -180,7 +180,8 @@ constexpr Sample kBatchSamples[] = {
     {"x: f32[4,3], s: f32[3], b: f32[3], m: f32[3], v: f32[3] in [0.2, 2]; y = batch_norm(x, s, b, m, v) "
      "{epsilon = 0.01}"}};
 constexpr Sample kTrainingSamples[] = {
-    {"x: f32[3,2,2,2], s: f32[2], b: f32[2], m: f32[2], v: f32[2] in [0.2, 2]; y, rm, rv = batch_norm_training(x, s, b, "
+    {"x: f32[3,2,2,2], s: f32[2], b: f32[2], m: f32[2], v: f32[2] in [0.2, 2]; y, rm, rv = batch_norm_training(x, s, "
+     "b, "
      "m, v) {momentum = 0.8}"}};
 constexpr Sample kInstanceSamples[] = {{"x: f32[2,3,2,3], s: f32[3], b: f32[3]; y = instance_norm(x, s, b)"}};
 constexpr Sample kGroupSamples[] = {
@@ -212,19 +213,21 @@ constexpr Operator kOperators[] = {
          "BatchNormalization.",
          kBatchOperands, kY, kEpsilon, infer_batch_norm, decompose_batch_norm, kBatchSamples),
     norm("batch_norm_training",
-         "batch_norm with the mean and (population) variance of the batch, and the running ones' next values. Source: ONNX "
+         "batch_norm with the mean and (population) variance of the batch, and the running ones' next values. Source: "
+         "ONNX "
          "BatchNormalization with training_mode = 1.",
          kBatchOperands, kTrainingResults, kTraining, infer_training, decompose_training, kTrainingSamples),
     norm("group_norm",
-         "(x - mean) / sqrt(variance + epsilon) * scale + bias, statistics per sample and group of channels; scale and bias "
+         "(x - mean) / sqrt(variance + epsilon) * scale + bias, statistics per sample and group of channels; scale and "
+         "bias "
          "per channel or per group. Source: ONNX GroupNormalization.",
          kScaleBias, kY, kGroups, infer_group, decompose_group, kGroupSamples),
     norm("instance_norm",
          "(x - mean) / sqrt(variance + epsilon) * scale + bias, statistics per sample and channel. Source: ONNX "
          "InstanceNormalization.",
          kScaleBias, kY, kEpsilon, infer_instance, decompose_instance, kInstanceSamples),
-    norm("mean_variance_norm", "(x - mean) / (deviation + 1e-9) over the axes. Source: ONNX MeanVarianceNormalization.", kX,
-         kY, kAxes, infer_mean_variance, decompose_mean_variance, kMeanVarianceSamples),
+    norm("mean_variance_norm", "(x - mean) / (deviation + 1e-9) over the axes. Source: ONNX MeanVarianceNormalization.",
+         kX, kY, kAxes, infer_mean_variance, decompose_mean_variance, kMeanVarianceSamples),
 };
 
 }  // namespace

@@ -1,8 +1,8 @@
 // conv and conv_transpose: the core convolutions with a bias and ONNX's ways of saying how much padding there is.
 
-#include "ops/support/window.h"
-
 #include <fmt/format.h>
+
+#include "ops/support/window.h"
 
 namespace burnish::ops {
 namespace {
@@ -46,7 +46,8 @@ Status infer_conv(InferContext& n) {
   const int64_t groups = n.integer("groups");
   if (groups < 1) return n.error("groups must be positive");
   if (equal(w[1] * groups, x[1]) == Truth::no)
-    return n.error(fmt::format("w takes {} channels in each of {} groups but x has {}", w[1].text(), groups, x[1].text()));
+    return n.error(
+        fmt::format("w takes {} channels in each of {} groups but x has {}", w[1].text(), groups, x[1].text()));
   if (equal(mod(w[0], groups), 0) == Truth::no) return n.error("w's results do not divide into the groups");
   TRY(check_bias(n, w[0]));
   Dims dims = {x[0], w[0]};
@@ -65,11 +66,9 @@ Result<Values> decompose_conv(DecomposeContext& n) {
     x = padded(c, x, window, 0);
     pads = window.pads();
   }
-  Value* y = c.op("convolution", {x, n.in(1)},
-                  {{"strides", window.strides},
-                   {"dilations", window.dilations},
-                   {"pads", *pads},
-                   {"groups", n.integer("groups")}});
+  Value* y = c.op(
+      "convolution", {x, n.in(1)},
+      {{"strides", window.strides}, {"dilations", window.dilations}, {"pads", *pads}, {"groups", n.integer("groups")}});
   return c.done({with_bias(c, n, y)});
 }
 
@@ -151,8 +150,7 @@ Result<Values> decompose_transpose(DecomposeContext& n) {
   return c.done({with_bias(c, n, y)});
 }
 
-constexpr OperandSpec kOperands[] = {
-    {"x", "float"}, {"w", "same"}, {"bias", "same", OperandSpec::Arity::optional}};
+constexpr OperandSpec kOperands[] = {{"x", "float"}, {"w", "same"}, {"bias", "same", OperandSpec::Arity::optional}};
 constexpr ResultDoc kResults[] = {{"y", "[batch, channels, spatial...]"}};
 constexpr AttributeSpec kConvAttributes[] = {
     WINDOW_ATTRIBUTES, {"groups", AttributeKind::integer, "1", "channels are cut into so many independent groups"}};
@@ -168,15 +166,17 @@ constexpr Sample kConvSamples[] = {
     {"x: f32[1,2,6,5], w: f32[2,2,2,3]; y = conv(x, w) {auto_pad = \"SAME_LOWER\", strides = [1, 2]}"},
     {"x: f32[1,2,4,4,4], w: f32[3,2,2,2,2], b: f32[3]; y = conv(x, w, b) {dilations = [2, 1, 3]}"}};
 constexpr Sample kTransposeSamples[] = {
-    {"x: f32[1,2,3,3], w: f32[2,3,3,3], b: f32[3]; y = conv_transpose(x, w, b) {strides = [2, 2], pads = [1, 0, 1, 0]}"},
+    {"x: f32[1,2,3,3], w: f32[2,3,3,3], b: f32[3]; y = conv_transpose(x, w, b) {strides = [2, 2], pads = [1, 0, 1, "
+     "0]}"},
     {"x: f32[1,2,3,3], w: f32[2,2,3,3]; y = conv_transpose(x, w) {strides = [3, 2], output_shape = [10, 8]}"},
     {"x: f32[1,2,3,3], w: f32[2,2,3,3]; y = conv_transpose(x, w) {strides = [2, 2], auto_pad = \"SAME_UPPER\"}"},
     {"x: f32[1,4,3], w: f32[4,1,3]; y = conv_transpose(x, w) {strides = [2], groups = 2, output_padding = [1]}"}};
 
 constexpr Operator kOperators[] = {
     {.name = "conv",
-     .doc = "y[n, o, p] = bias[o] + sum over c, k of x[n, c, p * stride + k * dilation - pad] * w[o, c, k]. Source: ONNX "
-            "Conv.",
+     .doc =
+         "y[n, o, p] = bias[o] + sum over c, k of x[n, c, p * stride + k * dilation - pad] * w[o, c, k]. Source: ONNX "
+         "Conv.",
      .operands = kOperands,
      .results = kResults,
      .attributes = kConvAttributes,
@@ -188,8 +188,9 @@ constexpr Operator kOperators[] = {
      .samples = kConvSamples,
      .tolerance = {.relative = 1e-4, .absolute = 1e-4}},
     {.name = "conv_transpose",
-     .doc = "The transpose of conv: y[n, o, p * stride + k * dilation - pad] sums x[n, c, p] * w[c, o, k]. Source: ONNX "
-            "ConvTranspose.",
+     .doc =
+         "The transpose of conv: y[n, o, p * stride + k * dilation - pad] sums x[n, c, p] * w[c, o, k]. Source: ONNX "
+         "ConvTranspose.",
      .operands = kOperands,
      .results = kResults,
      .attributes = kTransposeAttributes,

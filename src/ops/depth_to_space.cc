@@ -57,7 +57,8 @@ constexpr OperandSpec kX[] = {{"x", "any"}};
 constexpr ResultDoc kY[] = {{"y", "[batch, channels, height, width]"}};
 constexpr AttributeSpec kSpace[] = {
     {"block", AttributeKind::integer, "required", "side of a block"},
-    {"mode", AttributeKind::string, "\"DCR\"", "channels are [block, block, depth] (\"DCR\") or [depth, block, block] (\"CRD\")"}};
+    {"mode", AttributeKind::string, "\"DCR\"",
+     "channels are [block, block, depth] (\"DCR\") or [depth, block, block] (\"CRD\")"}};
 constexpr AttributeSpec kDepth[] = {{"block", AttributeKind::integer, "required", "side of a block"}};
 constexpr Sample kSpaceSamples[] = {{"x: f32[2,8,2,3]; y = depth_to_space(x) {block = 2}"},
                                     {"x: f32[1,8,2,3]; y = depth_to_space(x) {block = 2, mode = \"CRD\"}"}};

@@ -142,10 +142,8 @@ Result<Values> decompose(DecomposeContext& n) {
 }
 
 constexpr OperandSpec::Arity kOptional = OperandSpec::Arity::optional;
-constexpr OperandSpec kOperands[] = {{"x", "numeric|bool"},
-                                     {"roi", "float", kOptional},
-                                     {"scales", "float", kOptional},
-                                     {"sizes", "i64", kOptional}};
+constexpr OperandSpec kOperands[] = {
+    {"x", "numeric|bool"}, {"roi", "float", kOptional}, {"scales", "float", kOptional}, {"sizes", "i64", kOptional}};
 constexpr ResultDoc kResults[] = {{"y", "x resampled"}};
 constexpr AttributeSpec kAttributes[] = {
     {"axes", AttributeKind::ints, "[]", "what roi, scales and sizes speak of; [] = all"},
@@ -161,9 +159,11 @@ constexpr AttributeSpec kAttributes[] = {
 constexpr Sample kSamples[] = {
     {"x: f32[1,1,4,4], s: f32[4] = [1.0, 1.0, 0.6, 0.8]; y = dynamic_resize(x, _, s) {mode = \"cubic\"}"},
     {"x: f32[1,1,2,4], s: i64[2] = [7, 8]; y = dynamic_resize(x, _, _, s) {axes = [2, 3], policy = \"not_larger\"}"},
-    {"x: f32[1,1,4,4], r: f32[4] = [0.4, 0.6, 1.2, 1.7], s: i64[2] = [3, 3]; y = dynamic_resize(x, r, _, s) {axes = [2, 3], "
+    {"x: f32[1,1,4,4], r: f32[4] = [0.4, 0.6, 1.2, 1.7], s: i64[2] = [3, 3]; y = dynamic_resize(x, r, _, s) {axes = "
+     "[2, 3], "
      "mode = \"linear\", coordinates = \"tf_crop_and_resize\", extrapolation = 10.0}"},
-    {"x: f32[1,1,4,4], s: f32[4] = [1.0, 1.0, 0.6, 0.6]; y = dynamic_resize(x, _, s) {mode = \"linear\", antialias = 1}"}};
+    {"x: f32[1,1,4,4], s: f32[4] = [1.0, 1.0, 0.6, 0.6]; y = dynamic_resize(x, _, s) {mode = \"linear\", antialias = "
+     "1}"}};
 
 constexpr Operator kOperators[] = {
     {.name = "dynamic_resize",

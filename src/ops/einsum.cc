@@ -71,7 +71,8 @@ Result<Equation> equation_of(const NodeView& n) {
       if (!is_ellipsis(label) && count == 1) equation.result += label;
   } else {
     equation.result = text.substr(arrow + 2);
-    if (const std::size_t at = equation.result.find("..."); at != std::string::npos) equation.result.replace(at, 3, dots);
+    if (const std::size_t at = equation.result.find("..."); at != std::string::npos)
+      equation.result.replace(at, 3, dots);
     Labels sorted = equation.result;
     std::ranges::sort(sorted);
     if (std::ranges::adjacent_find(sorted) != sorted.end()) return bad("the result names a label twice");
@@ -199,14 +200,13 @@ Result<Values> decompose(DecomposeContext& n) {
 
 constexpr OperandSpec kOperands[] = {{"x", "numeric|same", OperandSpec::Arity::variadic}};
 constexpr ResultDoc kResults[] = {{"y", "axes as the equation orders them"}};
-constexpr AttributeSpec kAttributes[] = {
-    {"equation", AttributeKind::string, "required", "a label per axis, as in \"bij,bjk->bik\"; \"...\" stands for the others"}};
-constexpr Sample kSamples[] = {
-    {"a: f32[2,3,4], b: f32[2,4,5]; y = einsum(a, b) {equation = \"bij,bjk->bik\"}"},
-    {"a: f32[3,4]; y = einsum(a) {equation = \"ij->ji\"}"},
-    {"a: f32[2,3,3]; y = einsum(a) {equation = \"...ii->...i\"}"},
-    {"a: f32[2,3], b: f32[3,4], d: f32[4,2]; y = einsum(a, b, d) {equation = \"ij,jk,kl\"}"},
-    {"a: f32[2,1,3,4], b: f32[5,4]; y = einsum(a, b) {equation = \"...ij, ...j -> ...\"}"}};
+constexpr AttributeSpec kAttributes[] = {{"equation", AttributeKind::string, "required",
+                                          "a label per axis, as in \"bij,bjk->bik\"; \"...\" stands for the others"}};
+constexpr Sample kSamples[] = {{"a: f32[2,3,4], b: f32[2,4,5]; y = einsum(a, b) {equation = \"bij,bjk->bik\"}"},
+                               {"a: f32[3,4]; y = einsum(a) {equation = \"ij->ji\"}"},
+                               {"a: f32[2,3,3]; y = einsum(a) {equation = \"...ii->...i\"}"},
+                               {"a: f32[2,3], b: f32[3,4], d: f32[4,2]; y = einsum(a, b, d) {equation = \"ij,jk,kl\"}"},
+                               {"a: f32[2,1,3,4], b: f32[5,4]; y = einsum(a, b) {equation = \"...ij, ...j -> ...\"}"}};
 
 constexpr Operator kOperators[] = {
     {.name = "einsum",

@@ -34,8 +34,7 @@ Result<Values> decompose(DecomposeContext& n) {
   return c.done({y});
 }
 
-constexpr OperandSpec kOperands[] = {
-    {"a", "numeric"}, {"b", "same"}, {"c", "same", OperandSpec::Arity::optional}};
+constexpr OperandSpec kOperands[] = {{"a", "numeric"}, {"b", "same"}, {"c", "same", OperandSpec::Arity::optional}};
 constexpr ResultDoc kResults[] = {{"y", "[rows of a, columns of b]"}};
 constexpr AttributeSpec kAttributes[] = {{"alpha", AttributeKind::real, "1.0", "scale of the product"},
                                          {"beta", AttributeKind::real, "1.0", "scale of c"},

@@ -95,9 +95,8 @@ Result<Values> decompose_rms_norm(DecomposeContext& n) { return decompose_norm(n
 Result<Kernel> lower_layer_norm(LowerContext& n) { return lower_norm(n, kCentred); }
 Result<Kernel> lower_rms_norm(LowerContext& n) { return lower_norm(n, !kCentred); }
 
-constexpr OperandSpec kLayerOperands[] = {{"x", "float"},
-                                          {"scale", "float", OperandSpec::Arity::optional},
-                                          {"bias", "float", OperandSpec::Arity::optional}};
+constexpr OperandSpec kLayerOperands[] = {
+    {"x", "float"}, {"scale", "float", OperandSpec::Arity::optional}, {"bias", "float", OperandSpec::Arity::optional}};
 constexpr ResultDoc kLayerResults[] = {{"y", "of x's type"},
                                        {"mean", "of each row, in at least f32", true},
                                        {"inv_std", "1 / sqrt(variance + epsilon) of each row, in at least f32", true}};
@@ -116,7 +115,8 @@ constexpr Sample kRmsSamples[] = {{"x: f32[2,3,8], scale: f32[8]; y = rms_norm(x
 
 constexpr Operator kOperators[] = {
     {.name = "layer_norm",
-     .doc = "(x - mean) / sqrt(variance + epsilon) * scale + bias, statistics over all axes from `axis` on, computed in at "
+     .doc = "(x - mean) / sqrt(variance + epsilon) * scale + bias, statistics over all axes from `axis` on, computed "
+            "in at "
             "least f32. Source: ONNX LayerNormalization.",
      .operands = kLayerOperands,
      .results = kLayerResults,

@@ -51,10 +51,11 @@ Result<Values> decompose_lp(DecomposeContext& n) {
 
 constexpr OperandSpec kX[] = {{"x", "float"}};
 constexpr ResultDoc kY[] = {{"y", "of x's type"}};
-constexpr AttributeSpec kLrn[] = {{"size", AttributeKind::integer, "required", "channels that count, x's own in their middle"},
-                                  {"alpha", AttributeKind::real, "0.0001", "see the formula"},
-                                  {"beta", AttributeKind::real, "0.75", "see the formula"},
-                                  {"bias", AttributeKind::real, "1.0", "see the formula"}};
+constexpr AttributeSpec kLrn[] = {
+    {"size", AttributeKind::integer, "required", "channels that count, x's own in their middle"},
+    {"alpha", AttributeKind::real, "0.0001", "see the formula"},
+    {"beta", AttributeKind::real, "0.75", "see the formula"},
+    {"bias", AttributeKind::real, "1.0", "see the formula"}};
 constexpr AttributeSpec kLp[] = {{"axis", AttributeKind::integer, "-1", "of the rows"},
                                  {"p", AttributeKind::integer, "2", "1 or 2"}};
 constexpr Sample kLrnSamples[] = {{"x: f32[2,6,2,3]; y = lrn(x) {size = 3, alpha = 0.5, bias = 2.0}"},

@@ -197,20 +197,25 @@ constexpr AttributeSpec kAttributes[] = {
     {"q_heads", AttributeKind::integer, "0", "heads of q where it has 3 dims"},
     {"kv_heads", AttributeKind::integer, "0", "heads of k and v where they have 3 dims"},
     {"softcap", AttributeKind::real, "0.0", "c: scores become c * tanh(scores / c); 0: they stay"},
-    {"softmax_dtype", AttributeKind::dtype, "optional", "in which the softmax is taken; absent: q's, at least f32 inside"},
+    {"softmax_dtype", AttributeKind::dtype, "optional",
+     "in which the softmax is taken; absent: q's, at least f32 inside"},
     {"qk_mode", AttributeKind::integer, "0", "qk is: 0 the product, 1 softcapped, 2 masked too, 3 after the softmax"}};
 constexpr Sample kSamples[] = {
     {"q: f32[2,4,3,8], k: f32[2,2,5,8], v: f32[2,2,5,6], m: bool[3,5] = [1,0,1,1,0, 1,1,1,0,1, 0,0,1,0,0]; y = "
      "onnx_attention(q, k, v, m)"},
-    {"q: f32[2,3,12], k: f32[2,4,12], v: f32[2,4,9], m: f32[2,1,3,6], pk: f32[2,3,2,4], pv: f32[2,3,2,3]; y, nk, nv, qk = "
+    {"q: f32[2,3,12], k: f32[2,4,12], v: f32[2,4,9], m: f32[2,1,3,6], pk: f32[2,3,2,4], pv: f32[2,3,2,3]; y, nk, nv, "
+     "qk = "
      "onnx_attention(q, k, v, m, pk, pv) {q_heads = 3, kv_heads = 3, causal = 1, softcap = 2.0, qk_mode = 2}"},
-    {"q: f32[2,1,3,4], k: f32[2,1,5,4], v: f32[2,1,5,4], m: f32[2,1,1,5], l: i64[2] = [3, 5]; y = onnx_attention(q, k, v, m, _, _, l) {scale "
+    {"q: f32[2,1,3,4], k: f32[2,1,5,4], v: f32[2,1,5,4], m: f32[2,1,1,5], l: i64[2] = [3, 5]; y = onnx_attention(q, k, "
+     "v, m, _, _, l) {scale "
      "= 0.25}"}};
 
 constexpr Operator kOperators[] = {
     {.name = "onnx_attention",
-     .doc = "softmax(softcap(scale * q k^T) + masks) v, with shared heads of k and v, a cache of past keys and values, and "
-            "q, k, v of 4 dims [batch, heads, length, width] or 3 [batch, length, heads * width]. Source: ONNX Attention.",
+     .doc =
+         "softmax(softcap(scale * q k^T) + masks) v, with shared heads of k and v, a cache of past keys and values, "
+         "and "
+         "q, k, v of 4 dims [batch, heads, length, width] or 3 [batch, length, heads * width]. Source: ONNX Attention.",
      .operands = kOperands,
      .results = kResults,
      .attributes = kAttributes,

@@ -30,12 +30,8 @@ Status infer_pool(InferContext& n) {
 }
 
 AttributeMap pool_attributes(const Window& window, std::string_view mode, int64_t ceil, int64_t count_pads) {
-  return {{"mode", std::string(mode)},
-          {"kernel", window.kernel},
-          {"strides", window.strides},
-          {"dilations", window.dilations},
-          {"pads", *window.pads()},
-          {"ceil", ceil},
+  return {{"mode", std::string(mode)},      {"kernel", window.kernel}, {"strides", window.strides},
+          {"dilations", window.dilations},  {"pads", *window.pads()},  {"ceil", ceil},
           {"count_include_pad", count_pads}};
 }
 
@@ -161,16 +157,15 @@ Status infer_global_lp(InferContext& n) {
 constexpr OperandSpec kX[] = {{"x", "numeric"}};
 constexpr OperandSpec kFloat[] = {{"x", "float"}};
 constexpr ResultDoc kY[] = {{"y", "[batch, channels, spatial...]"}};
-constexpr ResultDoc kMaxResults[] = {
-    {"y", "[batch, channels, spatial...]"},
-    {"indices", "where in x, flattened, each maximum is (i64)", true}};
+constexpr ResultDoc kMaxResults[] = {{"y", "[batch, channels, spatial...]"},
+                                     {"indices", "where in x, flattened, each maximum is (i64)", true}};
 
-#define POOL_ATTRIBUTES                                                                     \
-  WINDOW_ATTRIBUTES, {"kernel", AttributeKind::ints, "required", "window per spatial axis"}, { \
-    "ceil", AttributeKind::integer, "0", "1 keeps a last window that is not whole"          \
-  }
+#define POOL_ATTRIBUTES                                                                      \
+  WINDOW_ATTRIBUTES, {"kernel", AttributeKind::ints, "required", "window per spatial axis"}, \
+      {"ceil", AttributeKind::integer, "0", "1 keeps a last window that is not whole"}
 constexpr AttributeSpec kMaxAttributes[] = {
-    POOL_ATTRIBUTES, {"column_major", AttributeKind::integer, "0", "1: indices count along the first spatial axis first"}};
+    POOL_ATTRIBUTES,
+    {"column_major", AttributeKind::integer, "0", "1: indices count along the first spatial axis first"}};
 constexpr AttributeSpec kAverageAttributes[] = {
     POOL_ATTRIBUTES, {"count_include_pad", AttributeKind::integer, "0", "1: padding counts as elements of 0"}};
 constexpr AttributeSpec kLpAttributes[] = {POOL_ATTRIBUTES, {"p", AttributeKind::integer, "2", "of the p-norm"}};
@@ -190,7 +185,8 @@ constexpr Sample kLpSamples[] = {
     {"x: f32[1,2,7]; y = lp_pool(x) {kernel = [2], strides = [2], p = 3}"}};
 constexpr Sample kGlobalAverageSamples[] = {{"x: f32[2,3,4,5]; y = global_average_pool(x)"}};
 constexpr Sample kGlobalMaxSamples[] = {{"x: f32[2,3,4,5]; y = global_max_pool(x)"}};
-constexpr Sample kGlobalLpSamples[] = {{"x: f32[2,3,4,5]; y = global_lp_pool(x)"}, {"x: f32[2,3,4]; y = global_lp_pool(x) {p = 3}"}};
+constexpr Sample kGlobalLpSamples[] = {{"x: f32[2,3,4,5]; y = global_lp_pool(x)"},
+                                       {"x: f32[2,3,4]; y = global_lp_pool(x) {p = 3}"}};
 
 constexpr Operator pool(std::string_view name, std::string_view doc, std::span<const OperandSpec> operands,
                         std::span<const ResultDoc> results, std::span<const AttributeSpec> attributes,
@@ -221,8 +217,8 @@ constexpr Operator kOperators[] = {
          decompose_global_max, kGlobalMaxSamples),
     pool("lp_pool", "(sum |x|^p)^(1/p) of each window, padding counting as 0. Source: ONNX LpPool.", kFloat, kY,
          kLpAttributes, infer_lp_pool, decompose_lp_pool, kLpSamples),
-    pool("max_pool", "Maximum of each window; padding never wins. Source: ONNX MaxPool.", kX, kMaxResults, kMaxAttributes,
-         infer_pool, decompose_max_pool, kMaxSamples),
+    pool("max_pool", "Maximum of each window; padding never wins. Source: ONNX MaxPool.", kX, kMaxResults,
+         kMaxAttributes, infer_pool, decompose_max_pool, kMaxSamples),
 };
 
 }  // namespace

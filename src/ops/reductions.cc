@@ -94,12 +94,13 @@ constexpr Sample kL1Samples[] = {{"x: f32[2,3,4]; y = reduce_l1(x) {axes = [2], 
                                  {"x: i32[2,3]; y = reduce_l1(x) {axes = [0, 1]}"}};
 constexpr Sample kL2Samples[] = {{"x: f32[2,3,4]; y = reduce_l2(x) {axes = [1]}"}};
 constexpr Sample kLogSumSamples[] = {{"x: f32[2,3,4] in [0.1, 3]; y = reduce_log_sum(x) {axes = [-1]}"}};
-constexpr Sample kLogSumExpSamples[] = {{"x: f32[2,3,4] in [-90, 90]; y = reduce_log_sum_exp(x) {axes = [1], keep = 1}"},
-                                        {"x: f32[2,3]; y = reduce_log_sum_exp(x) {axes = [0, 1]}"}};
+constexpr Sample kLogSumExpSamples[] = {
+    {"x: f32[2,3,4] in [-90, 90]; y = reduce_log_sum_exp(x) {axes = [1], keep = 1}"},
+    {"x: f32[2,3]; y = reduce_log_sum_exp(x) {axes = [0, 1]}"}};
 constexpr Sample kSumSquareSamples[] = {{"x: f32[2,3,4]; y = reduce_sum_square(x) {axes = [0], keep = 1}"}};
 
-constexpr Operator reduction(std::string_view name, std::string_view doc, Result<Values> (*decompose)(DecomposeContext&),
-                             std::span<const Sample> samples) {
+constexpr Operator reduction(std::string_view name, std::string_view doc,
+                             Result<Values> (*decompose)(DecomposeContext&), std::span<const Sample> samples) {
   return {.name = name,
           .doc = doc,
           .operands = kOperands,

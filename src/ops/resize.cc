@@ -6,9 +6,9 @@ namespace {
 // How one axis is resampled: result position i sums `taps` elements of x, clamped to it.
 struct Taps {
   int64_t count = 1;
-  Sizes index;                  // [result, taps]
-  std::vector<double> weight;   // [result, taps]
-  std::vector<bool> outside;    // tf_crop_and_resize: the position lies outside x
+  Sizes index;                 // [result, taps]
+  std::vector<double> weight;  // [result, taps]
+  std::vector<bool> outside;   // tf_crop_and_resize: the position lies outside x
 };
 
 struct Resized {
@@ -94,8 +94,8 @@ Status check(const NodeView& c) {
   };
   TRY(one_of("mode", {"nearest", "linear", "cubic"}));
   TRY(one_of("nearest", {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"}));
-  return one_of("coordinates", {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric",
-                                "tf_crop_and_resize"});
+  return one_of("coordinates", {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
+                                "asymmetric", "tf_crop_and_resize"});
 }
 
 Status infer(InferContext& c) {
@@ -104,11 +104,13 @@ Status infer(InferContext& c) {
   const Dims& sizes = c.dims("sizes");
   const std::size_t rank = sizes.size();
   if (x.ranked && x.dims.size() != rank) return c.error("sizes needs one entry per dim of x");
-  if (!c.reals("scales").empty() && c.reals("scales").size() != rank) return c.error("scales needs one entry per dim of x");
+  if (!c.reals("scales").empty() && c.reals("scales").size() != rank)
+    return c.error("scales needs one entry per dim of x");
   for (double scale : c.reals("scales"))
     if (!(scale > 0) || !std::isfinite(scale)) return c.error("a scale is not positive");
   const bool crop = c.string("coordinates") == "tf_crop_and_resize";
-  if (crop && c.reals("roi").size() != 2 * rank) return c.error("tf_crop_and_resize needs a roi of two numbers per dim of x");
+  if (crop && c.reals("roi").size() != 2 * rank)
+    return c.error("tf_crop_and_resize needs a roi of two numbers per dim of x");
   for (const Dim& size : sizes)
     if (size.range().high < 0) return c.error("a size is negative");
   c.result(0, Type::tensor(x.dtype, sizes));
@@ -121,8 +123,9 @@ Result<std::vector<Resized>> axes_of(const ReferenceContext& c, const Sizes& to)
   for (std::size_t d = 0; d < to.size(); ++d) {
     Resized axis{x.dims()[d], to[d], 0};
     if (axis.from == 0 && axis.to != 0) return c.error("nothing to resize: x has no elements");
-    axis.scale = c.reals("scales").empty() ? static_cast<double>(axis.to) / std::max<double>(1, static_cast<double>(axis.from))
-                                           : c.reals("scales")[d];
+    axis.scale = c.reals("scales").empty()
+                     ? static_cast<double>(axis.to) / std::max<double>(1, static_cast<double>(axis.from))
+                     : c.reals("scales")[d];
     if (c.reals("roi").size() == 2 * to.size()) {
       axis.roi_start = c.reals("roi")[d];
       axis.roi_end = c.reals("roi")[d + to.size()];
@@ -184,7 +187,8 @@ Status reference(ReferenceContext& c) {
   Sizes dims = x.dims();
   for (std::size_t d = 0; d < to.size(); ++d) {
     if (stays(c, axes[d])) continue;
-    const int64_t outer = element_count(std::span(dims).first(d)), inner = element_count(std::span(dims).subspan(d + 1));
+    const int64_t outer = element_count(std::span(dims).first(d)),
+                  inner = element_count(std::span(dims).subspan(d + 1));
     if (!checked_product(Sizes{outer, to[d], inner})) return c.error("too many elements");
     const std::optional<double> extrapolation = crop ? std::optional(c.real("extrapolation")) : std::nullopt;
     values = resampled(values, taps_of(c, axes[d]), outer, dims[d], inner, to[d], extrapolation);
@@ -216,8 +220,9 @@ class Lowering {
     const Floats& scales = c_.reals("scales");
     const bool same = from == to && (scales.empty() || scales[d] == 1);
     if (same) return {{at(axis)}};
-    const int scale = scales.empty() ? binary(Scalar::div, size_value(nest_, to, DType::f64), size_value(nest_, from, DType::f64))
-                                     : number(scales[d]);
+    const int scale = scales.empty()
+                          ? binary(Scalar::div, size_value(nest_, to, DType::f64), size_value(nest_, from, DType::f64))
+                          : number(scales[d]);
     const int x = source(axis_value(nest_, axis, DType::f64), scale, size_value(nest_, from, DType::f64));
     const int last = binary(Scalar::sub, size_value(nest_, from, DType::f64), number(1));
     if (c_.string("mode") == "nearest") return {{clamped(rounded(x), last)}};
@@ -244,7 +249,8 @@ class Lowering {
     const int length = binary(Scalar::mul, scale, from), one = number(1), half = number(0.5);
     const int is_one = binary(Scalar::eq, length, one);
     if (coordinates == "align_corners") {
-      const int x = binary(Scalar::div, binary(Scalar::mul, i, binary(Scalar::sub, from, one)), binary(Scalar::sub, length, one));
+      const int x =
+          binary(Scalar::div, binary(Scalar::mul, i, binary(Scalar::sub, from, one)), binary(Scalar::sub, length, one));
       return nest_.apply(Scalar::select, {is_one, number(0), x});
     }
     const int x = binary(Scalar::sub, binary(Scalar::div, binary(Scalar::add, i, half), scale), half);

@@ -31,7 +31,8 @@ Result<Shape> shape_of(const NodeView& n) {
     const Dims cache = TRY(dims_of(n, i));
     if (cache.size() != (n.has(3) ? 2u : 3u)) return n.error("cos and sin need 2 dims with positions, else 3");
     if (equal(cache.back(), floordiv(s.rotated, 2)) == Truth::no)
-      return n.error("cos and sin hold " + cache.back().text() + " angles for " + s.rotated.text() + " rotated elements");
+      return n.error("cos and sin hold " + cache.back().text() + " angles for " + s.rotated.text() +
+                     " rotated elements");
   }
   if (n.has(3) && TRY(dims_of(n, 3)).size() != 2) return n.error("positions must be [batch, length]");
   return s;
@@ -80,8 +81,7 @@ Result<Values> decompose(DecomposeContext& n) {
   } else {
     y = c.op("concat", {real, imaginary}, {{"axis", 3}});
   }
-  if (!(s.rotated == s.width))
-    y = c.op("concat", {y, c.slice(x, 3, s.rotated, s.width - s.rotated)}, {{"axis", 3}});
+  if (!(s.rotated == s.width)) y = c.op("concat", {y, c.slice(x, 3, s.rotated, s.width - s.rotated)}, {{"axis", 3}});
   y = s.packed ? c.reshape(y, n.type(0).dims) : c.transpose(y, {0, 2, 1, 3});
   return c.done({y});
 }
@@ -95,12 +95,14 @@ constexpr AttributeSpec kAttributes[] = {
     {"rotary_dim", AttributeKind::integer, "0", "elements of a head that are rotated, from its first on; 0: all"}};
 constexpr Sample kSamples[] = {
     {"x: f32[2,3,4,8], c: f32[10,4], s: f32[10,4], p: i64[2,4] in [0, 9]; y = rotary_embedding(x, c, s, p)"},
-    {"x: f32[2,4,24], c: f32[2,4,3], s: f32[2,4,3]; y = rotary_embedding(x, c, s) {heads = 3, interleaved = 1, rotary_dim = "
+    {"x: f32[2,4,24], c: f32[2,4,3], s: f32[2,4,3]; y = rotary_embedding(x, c, s) {heads = 3, interleaved = 1, "
+     "rotary_dim = "
      "6}"}};
 
 constexpr Operator kOperators[] = {
     {.name = "rotary_embedding",
-     .doc = "Each pair (a, b) of a head's elements becomes (cos a - sin b, sin a + cos b), cos and sin by position. Source: "
+     .doc = "Each pair (a, b) of a head's elements becomes (cos a - sin b, sin a + cos b), cos and sin by position. "
+            "Source: "
             "ONNX RotaryEmbedding, arXiv 2104.09864.",
      .operands = kOperands,
      .results = kResults,

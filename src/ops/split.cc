@@ -27,8 +27,7 @@ Status infer_split(InferContext& n) {
     Type type = x;
     if (axis >= 0) type.dims[axis] = sizes[i];
     n.result(i, std::move(type));
-    known = known && sizes[i].is_constant() &&
-            start + sizes[i].value() <= static_cast<int64_t>(n.contents(0)->size());
+    known = known && sizes[i].is_constant() && start + sizes[i].value() <= static_cast<int64_t>(n.contents(0)->size());
     if (!known) continue;
     const auto first = n.contents(0)->begin() + start;
     n.result_contents(i, Dims(first, first + sizes[i].value()));

@@ -133,7 +133,8 @@ constexpr OperandSpec kX[] = {{"x", "any"}};
 constexpr OperandSpec kParts[] = {{"x", "any|same", OperandSpec::Arity::variadic}};
 constexpr ResultDoc kY[] = {{"y", "the same elements"}};
 constexpr AttributeSpec kFlatten[] = {{"axis", AttributeKind::integer, "1", "first axis of the second dim"}};
-constexpr AttributeSpec kSqueeze[] = {{"axes", AttributeKind::ints, "optional", "axes of size 1 to leave out; absent: all"}};
+constexpr AttributeSpec kSqueeze[] = {
+    {"axes", AttributeKind::ints, "optional", "axes of size 1 to leave out; absent: all"}};
 constexpr AttributeSpec kUnsqueeze[] = {{"axes", AttributeKind::ints, "required", "axes of y to have size 1"}};
 constexpr AttributeSpec kStack[] = {{"axis", AttributeKind::integer, "0", "the new axis of y"}};
 constexpr Sample kFlattenSamples[] = {{"x: f32[2,3,4]; y = flatten(x)"}, {"x: f32[N,3,4]; y = flatten(x) {axis = -1}"}};

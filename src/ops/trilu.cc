@@ -52,7 +52,8 @@ constexpr AttributeSpec kEye[] = {{"dtype", AttributeKind::dtype, "optional", "o
 constexpr Sample kTriluSamples[] = {{"x: f32[2,3,4]; y = trilu(x)"},
                                     {"x: i64[4,5], k: i64[] = [-1]; y = trilu(x, k) {upper = 0}"},
                                     {"x: f32[3,4], k: i64[1] = [2]; y = trilu(x, k)"}};
-constexpr Sample kEyeSamples[] = {{"x: f32[3,4]; y = eye_like(x) {k = 1}"}, {"x: i32[3,3]; y = eye_like(x) {dtype = f64}"}};
+constexpr Sample kEyeSamples[] = {{"x: f32[3,4]; y = eye_like(x) {k = 1}"},
+                                  {"x: i32[3,3]; y = eye_like(x) {dtype = f64}"}};
 
 constexpr Operator kOperators[] = {
     {.name = "eye_like",

@@ -57,7 +57,8 @@ Status expand(Graph& graph) {
         if (results[i] == nullptr) return internal_error("a result is missing", node->op());
         // infer and decompose must agree.
         if (results[i]->type().text() != old->type().text())
-          return internal_error("inferred " + old->type().text() + ", decomposed " + results[i]->type().text(), node->op());
+          return internal_error("inferred " + old->type().text() + ", decomposed " + results[i]->type().text(),
+                                node->op());
         graph.replace_uses(old, results[i]);
       }
       graph.erase(node);
@@ -79,7 +80,8 @@ Result<std::vector<Tensor>> evaluate(const Graph& graph, std::span<const Tensor>
   }
   for (const auto& node : graph.nodes()) {
     std::vector<const RuntimeValue*> operands;
-    for (const Value* operand : node->operands()) operands.push_back(operand == nullptr ? nullptr : &values.at(operand));
+    for (const Value* operand : node->operands())
+      operands.push_back(operand == nullptr ? nullptr : &values.at(operand));
     std::vector<RuntimeValue> results(node->result_count());
     ReferenceContext context(*node, operands, results, symbols);
     TRY(node->definition()->reference(context));
@@ -97,7 +99,8 @@ void expect_close(const Tensor& actual, const Tensor& expected, const Tolerance&
   for (int64_t i = 0; i < expected.elements(); ++i) {
     const double a = actual.real_at(i), e = expected.real_at(i);
     if (a == e || (std::isnan(a) && std::isnan(e))) continue;
-    EXPECT_LE(std::abs(a - e), tolerance.absolute + tolerance.relative * std::abs(e)) << "element " << i << ": " << a << " for " << e;
+    EXPECT_LE(std::abs(a - e), tolerance.absolute + tolerance.relative * std::abs(e))
+        << "element " << i << ": " << a << " for " << e;
   }
 }
 
@@ -141,7 +144,8 @@ TEST(Composites, EverySampleHasExpectedValues) {
     std::set<std::string> known;
     for (const Case& test : read_cases("tests/ops/expected/" + std::string(definition->name) + ".txt"))
       known.insert(test.sample);
-    for (const Sample& sample : definition->samples) EXPECT_TRUE(known.contains(std::string(sample.text))) << sample.text;
+    for (const Sample& sample : definition->samples)
+      EXPECT_TRUE(known.contains(std::string(sample.text))) << sample.text;
   }
 }
 

@@ -89,7 +89,7 @@ Status infer_broadcast(InferContext& context);  // of all operands' dims; dtype 
 }  // namespace burnish::ops
 
 // Ends an operator file: the list the generated table reads.
-#define OPERATORS(file, ...)                                                          \
-  namespace burnish::ops {                                                            \
-  extern constinit const OperatorList list_##file = {__VA_ARGS__, std::size(__VA_ARGS__)};   \
+#define OPERATORS(file, ...)                                                               \
+  namespace burnish::ops {                                                                 \
+  extern constinit const OperatorList list_##file = {__VA_ARGS__, std::size(__VA_ARGS__)}; \
   }

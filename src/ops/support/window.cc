@@ -7,9 +7,11 @@
 namespace burnish::ops {
 namespace {
 
-constexpr int64_t kLargest = int64_t{1} << 22;  // of a kernel, stride, dilation or pad: keeps products with sizes in range
+constexpr int64_t kLargest =
+    int64_t{1} << 22;  // of a kernel, stride, dilation or pad: keeps products with sizes in range
 
-Status check_each(const NodeView& context, const Ints& values, std::size_t count, int64_t least, std::string_view what) {
+Status check_each(const NodeView& context, const Ints& values, std::size_t count, int64_t least,
+                  std::string_view what) {
   if (values.size() != count)
     return context.error(fmt::format("{} has {} entries where {} are needed", what, values.size(), count));
   for (int64_t value : values)
@@ -59,8 +61,9 @@ Result<Window> window_of(const NodeView& context, std::span<const Dim> spatial, 
     w.after.push_back(pads[i + rank]);
     const Dim room = spatial[i] + w.before[i] + w.after[i] - extent;
     if (room.range().high < 0)
-      return context.error(fmt::format("the kernel covers {} elements of spatial axis {}, which has {} with its padding",
-                                       extent.text(), i, (room + extent).text()));
+      return context.error(
+          fmt::format("the kernel covers {} elements of spatial axis {}, which has {} with its padding", extent.text(),
+                      i, (room + extent).text()));
     if (!ceil) {
       w.result.push_back(floordiv(room, w.strides[i]) + 1);
       continue;

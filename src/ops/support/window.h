@@ -23,12 +23,12 @@ Result<Window> window_of(const NodeView& context, std::span<const Dim> spatial, 
 Value* padded(Compose& c, Value* x, Window& window, double fill);
 
 // Attributes that every operator with a window has: strides, dilations, pads, auto_pad.
-#define WINDOW_ATTRIBUTES                                                                                             \
-  {"strides", AttributeKind::ints, "[]", "step per spatial axis; [] = ones"},                                         \
-      {"dilations", AttributeKind::ints, "[]", "distance of the kernel's elements; [] = ones"},                       \
-      {"pads", AttributeKind::ints, "[]", "zeros around x: begins, then ends; [] = none"}, {                          \
-    "auto_pad", AttributeKind::string, "\"NOTSET\"",                                                                  \
-        "\"NOTSET\": pads count; \"VALID\": none; \"SAME_UPPER\", \"SAME_LOWER\": as much as gives ceil(size / stride)" \
-  }
+#define WINDOW_ATTRIBUTES                                                                                       \
+  {"strides", AttributeKind::ints, "[]", "step per spatial axis; [] = ones"},                                   \
+      {"dilations", AttributeKind::ints, "[]", "distance of the kernel's elements; [] = ones"},                 \
+      {"pads", AttributeKind::ints, "[]", "zeros around x: begins, then ends; [] = none"},                      \
+      {"auto_pad", AttributeKind::string, "\"NOTSET\"",                                                         \
+       "\"NOTSET\": pads count; \"VALID\": none; \"SAME_UPPER\", \"SAME_LOWER\": as much as gives ceil(size / " \
+       "stride)"}
 
 }  // namespace burnish::ops
