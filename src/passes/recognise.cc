@@ -104,6 +104,16 @@ Value* softmax(Builder& b, Match& m) {
   return unary(b, m, kLogarithm ? "log_softmax" : "softmax", {{"axis", axes[0]}});
 }
 
+Value* silu_with_alpha(Builder& b, Match& m) {
+  auto alpha = one_number(m, "alpha");
+  return alpha ? unary(b, m, "silu", {{"alpha", *alpha}}) : nullptr;
+}
+
+Value* hard_sigmoid_of_line(Builder& b, Match& m) {
+  auto alpha = one_number(m, "alpha"), beta = one_number(m, "beta");
+  return alpha && beta ? unary(b, m, "hard_sigmoid", {{"alpha", *alpha}, {"beta", *beta}}) : nullptr;
+}
+
 std::vector<Row> make_rows() {
   std::vector<Row> rows;
   auto add = [&](std::string name, std::string_view text, Build build, bool exact = false) {
@@ -115,9 +125,19 @@ std::vector<Row> make_rows() {
 
   // sigmoid's friends
   add("silu", "mul(x, sigmoid(x))", [](Builder& b, Match& m) { return unary(b, m, "silu"); }, true);
+  add("silu", "mul(x, sigmoid(mul(x, #alpha)))", silu_with_alpha, true);
+  add(
+      "softplus", "add(max(x, 0), log1p(exp(neg(abs(x)))))",
+      [](Builder& b, Match& m) { return unary(b, m, "softplus"); }, true);
   add("softplus", "log(add(exp(x), 1))", [](Builder& b, Match& m) { return unary(b, m, "softplus"); });
   add("softplus", "log1p(exp(x))", [](Builder& b, Match& m) { return unary(b, m, "softplus"); });
   add("mish", "mul(x, tanh(softplus(x)))", [](Builder& b, Match& m) { return unary(b, m, "mish"); }, true);
+
+  // Keras and PyTorch's decompositions: alpha x + beta between 0 and 1
+  const std::string line = "add(mul(x, #alpha), #beta)";
+  add("hard_sigmoid", fmt::format("max(min({}, 1), 0)", line), hard_sigmoid_of_line, true);
+  add("hard_sigmoid", fmt::format("min(max({}, 0), 1)", line), hard_sigmoid_of_line);
+  add("hard_sigmoid", fmt::format("clip({}, 0, 1)", line), hard_sigmoid_of_line);
 
   // min(max(x + 3, 0), 6): PyTorch's relu6, tf2onnx's clip
   const std::string six =

@@ -108,8 +108,24 @@ bool is_causal(const Value* bias) {
   return true;
 }
 
+// A bias that hides the future is an attribute, known to the kernels, and needs no memory.
+Result<bool> drop_causal_bias(Node* attention) {
+  if (!is_causal(attention->operand(3)) || !attention->operand(0)->type().is_ranked_tensor() ||
+      !attention->operand(1)->type().is_ranked_tensor())
+    return false;
+  const Dims &q = attention->operand(0)->type().dims, &k = attention->operand(1)->type().dims;
+  const Dim rows(constant_of(attention->operand(3))->dims().back());
+  if (!(q[q.size() - 2] == rows) || !(k[k.size() - 2] == rows)) return false;
+  AttributeMap attributes = attention->attributes();
+  attributes.insert_or_assign("causal", int64_t{1});
+  Builder builder(*attention->graph(), attention, attention->source());
+  Value* y = builder.op("attention", attention->operands().first(3), std::move(attributes));
+  TRY(builder.finish());
+  return replace(attention, y);
+}
+
 bool same_leading(const Type& a, const Type& b) {
-  if (!a.is_ranked_tensor() || !b.is_ranked_tensor() || a.rank() != b.rank() || a.rank() < 3) return false;
+  if (!a.is_ranked_tensor() || !b.is_ranked_tensor() || a.rank() != b.rank() || a.rank() < 2) return false;
   for (std::size_t i = 0; i + 2 < a.dims.size(); ++i)
     if (!(a.dims[i] == b.dims[i])) return false;
   return a.dtype == b.dtype;
@@ -119,6 +135,7 @@ bool same_leading(const Type& a, const Type& b) {
 
 Result<bool> recognise_attention(Node* product) {
   static const Pattern kGuarded = parse_pattern("select(is_nan(p), 0, p)");
+  if (product->op() == "attention") return drop_causal_bias(product);
   if (product->op() != "matmul") return false;
   Value *p = product->operand(0), *v = product->operand(1);
   bool guarded = false;
@@ -154,13 +171,11 @@ Result<bool> recognise_attention(Node* product) {
   Value* k = builder.op("transpose", {kt}, {{"permutation", swap}});
   AttributeMap attributes{{"scale", found.scale}};
   std::vector<Value*> operands{q, k, v};
-  bool square = q->type().dims[q->type().dims.size() - 2] == kt->type().dims.back();
-  if (square && is_causal(found.bias)) attributes.insert_or_assign("causal", int64_t{1}), found.masked_rows = false;
-  else if (found.bias != nullptr) operands.push_back(found.bias);
+  if (found.bias != nullptr) operands.push_back(found.bias);
   builder.set_source(softmax->source().empty() ? product->source() : softmax->source() + " + " + product->source());
   Value* y = builder.op("attention", operands, std::move(attributes));
   // A row without any weight gives NaN in all its columns, which the guard makes zeros.
-  if (guarded && found.masked_rows && found.bias != nullptr)
+  if (guarded && found.masked_rows && !is_causal(found.bias))
     y = builder.op("select", {builder.op("is_nan", {y}), builder.scalar(q->type().dtype, 0), y});
   TRY(builder.finish());
   return replace(product, y);
