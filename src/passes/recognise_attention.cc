@@ -124,6 +124,20 @@ Result<bool> drop_causal_bias(Node* attention) {
   return replace(attention, y);
 }
 
+const Pattern& guarded_pattern() {
+  static const Pattern kPattern = parse_pattern("select(is_nan(p), 0, p)");
+  return kPattern;
+}
+
+// The guard against rows without weight, once it is seen that there are none.
+Result<bool> drop_guard(Node* select) {
+  auto guard = match(guarded_pattern(), select->result());
+  Node* attention = guard ? producer(guard->value("p"), "attention") : nullptr;
+  if (attention == nullptr || (attention->operand(3) != nullptr && may_be_infinite(attention->operand(3))))
+    return false;
+  return replace(select, guard->value("p"));
+}
+
 bool same_leading(const Type& a, const Type& b) {
   if (!a.is_ranked_tensor() || !b.is_ranked_tensor() || a.rank() != b.rank() || a.rank() < 2) return false;
   for (std::size_t i = 0; i + 2 < a.dims.size(); ++i)
@@ -134,12 +148,12 @@ bool same_leading(const Type& a, const Type& b) {
 }  // namespace
 
 Result<bool> recognise_attention(Node* product) {
-  static const Pattern kGuarded = parse_pattern("select(is_nan(p), 0, p)");
   if (product->op() == "attention") return drop_causal_bias(product);
+  if (product->op() == "select") return drop_guard(product);
   if (product->op() != "matmul") return false;
   Value *p = product->operand(0), *v = product->operand(1);
   bool guarded = false;
-  if (auto guard = match(kGuarded, p)) {
+  if (auto guard = match(guarded_pattern(), p)) {
     if (!closed(*guard)) return false;
     p = guard->value("p");
     guarded = true;
