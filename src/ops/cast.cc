@@ -87,7 +87,8 @@ std::optional<To> convert(const From& value, DType from, DType to) {
   } else if constexpr (std::is_same_v<To, std::string>) {
     if constexpr (std::is_same_v<From, bool>) return value ? "True" : "False";
     else if constexpr (std::is_same_v<From, double>) return text_of(value, from);
-    else if constexpr (std::is_same_v<From, std::complex<double>>) return fmt::format("{}+{}i", value.real(), value.imag());
+    else if constexpr (std::is_same_v<From, std::complex<double>>)
+      return fmt::format("{}+{}i", value.real(), value.imag());
     else return std::to_string(value);
   } else if constexpr (std::is_same_v<From, std::complex<double>>) {
     return convert<double, To>(value.real(), DType::f64, to);
@@ -142,28 +143,30 @@ Status reference(ReferenceContext& c) {
 }
 
 Result<Kernel> lower(LowerContext& c) {
-  return pointwise_kernel(c, [&](Nest& nest, std::span<const int> loaded) { return nest.cast(loaded[0], c.dtype("dtype")); });
+  return pointwise_kernel(
+      c, [&](Nest& nest, std::span<const int> loaded) { return nest.cast(loaded[0], c.dtype("dtype")); });
 }
 
 constexpr OperandSpec kOperands[] = {{"x", "any"}};
 constexpr ResultDoc kResults[] = {{"y", "x converted"}};
 constexpr AttributeSpec kAttributes[] = {
     {"dtype", AttributeKind::dtype, "required", "dtype of y"},
-    {"saturate", AttributeKind::integer, "1", "to f8 types: out of range becomes the largest finite value, else NaN or infinity"},
+    {"saturate", AttributeKind::integer, "1",
+     "to f8 types: out of range becomes the largest finite value, else NaN or infinity"},
 };
 constexpr Sample kSamples[] = {
-    {"x: f32[3,7]; y = cast(x) {dtype = i32}"},
-    {"x: i64[N]; y = cast(x) {dtype = f16}"},
-    {"x: f32[6]; y = cast(x) {dtype = f8e4m3fn}"},
-    {"x: i32[4]; y = cast(x) {dtype = u8}"},
-    {"x: f32[5]; y = cast(x) {dtype = bool}"},
-    {"x: bool[5]; y = cast(x) {dtype = f32}"},
+    {"x: f32[3,7]; y = cast(x) {dtype = i32}"},    {"x: i64[N]; y = cast(x) {dtype = f16}"},
+    {"x: f32[6]; y = cast(x) {dtype = f8e4m3fn}"}, {"x: i32[4]; y = cast(x) {dtype = u8}"},
+    {"x: f32[5]; y = cast(x) {dtype = bool}"},     {"x: bool[5]; y = cast(x) {dtype = f32}"},
 };
 constexpr Operator kOperator = {
     .name = "cast",
-    .doc = "x in another dtype. Floats round to nearest, halves to even; to integers they lose their fraction, and what does "
-           "not fit becomes the nearest limit (NaN: 0). Integers wrap. Anything but 0 is true. Strings are read and written "
-           "as decimal text.",
+    .doc =
+        "x in another dtype. Floats round to nearest, halves to even; to integers they lose their fraction, and what "
+        "does "
+        "not fit becomes the nearest limit (NaN: 0). Integers wrap. Anything but 0 is true. Strings are read and "
+        "written "
+        "as decimal text.",
     .operands = kOperands,
     .results = kResults,
     .attributes = kAttributes,

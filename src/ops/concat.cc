@@ -91,7 +91,10 @@ Result<Kernel> lower(LowerContext& c) {
       from[axis].offset = 0 - starts[i];
       const int loaded = guarded_load(nest, declared.operands[i], std::move(from));
       if (value < 0) value = loaded;
-      else value = nest.apply(Scalar::select, {nest.apply(Scalar::lt, {position, size_value(nest, starts[i + 1], DType::i64)}), loaded, value});
+      else
+        value = nest.apply(
+            Scalar::select,
+            {nest.apply(Scalar::lt, {position, size_value(nest, starts[i + 1], DType::i64)}), loaded, value});
     }
     return value;
   });
@@ -99,7 +102,8 @@ Result<Kernel> lower(LowerContext& c) {
 
 constexpr OperandSpec kOperands[] = {{"x", "same", OperandSpec::Arity::variadic}};
 constexpr ResultDoc kResults[] = {{"y", "the operands one after the other along axis"}};
-constexpr AttributeSpec kAttributes[] = {{"axis", AttributeKind::integer, "required", "negative ones count from the end"}};
+constexpr AttributeSpec kAttributes[] = {
+    {"axis", AttributeKind::integer, "required", "negative ones count from the end"}};
 constexpr Sample kSamples[] = {
     {"a: f32[2,3], b: f32[2,1], c: f32[2,4]; y = concat(a, b, c) {axis = 1}"},
     {"a: i64[N,2], b: i64[3,2]; y = concat(a, b) {axis = -2}"},

@@ -9,7 +9,8 @@ Status infer(InferContext& c) {
     c.result(0, Type::unranked(x.dtype));
     return {};
   }
-  if (x.rank() < 3 || x.rank() != w.rank()) return c.error("x and w must be [N, C, spatial...] and [O, C / groups, kernel...]");
+  if (x.rank() < 3 || x.rank() != w.rank())
+    return c.error("x and w must be [N, C, spatial...] and [O, C / groups, kernel...]");
   const Windows windows = TRY(read_windows(c, TRY(kernel_of(c, w))));
   const int64_t groups = c.integer("groups");
   if (groups < 1 || groups > Range::kMax) return c.error("groups must be 1 or more");
@@ -75,7 +76,8 @@ void convolve(const Tensor& x, const Tensor& w, const Windows& windows, int64_t 
             const N* column = columns.data() + k * tile;
             for (int64_t p = 0; p < count; ++p) sums[idx(p)] = multiply_add(sums[idx(p)], factor, column[p]);
           }
-          store_block(dtype, y.mutable_data(), ((image * groups + g) * out_group + o) * out_size + first, 1, count, sums.data());
+          store_block(dtype, y.mutable_data(), ((image * groups + g) * out_group + o) * out_size + first, 1, count,
+                      sums.data());
         }
       }
     }
@@ -118,7 +120,8 @@ constexpr AttributeSpec kAttributes[] = {
     {"groups", AttributeKind::integer, "1", "channels are cut into so many groups that do not mix"},
 };
 constexpr Sample kSamples[] = {
-    {"x: f32[2,3,7,6], w: f32[4,3,3,2]; y = convolution(x, w) {strides = [2, 1], dilations = [1, 2], pads = [1, 0, 1, 2]}"},
+    {"x: f32[2,3,7,6], w: f32[4,3,3,2]; y = convolution(x, w) {strides = [2, 1], dilations = [1, 2], pads = [1, 0, 1, "
+     "2]}"},
     {"x: f32[N,4,9], w: f32[6,2,3]; y = convolution(x, w) {strides = [1], dilations = [1], pads = [1, 1], groups = 2}"},
     {"x: f32[1,8,5,5], w: f32[8,1,3,3]; y = convolution(x, w) {strides = [1, 1], dilations = [1, 1], "
      "pads = [1, 1, 1, 1], groups = 8}"},
@@ -127,8 +130,10 @@ constexpr Sample kSamples[] = {
 };
 constexpr Operator kOperator = {
     .name = "convolution",
-    .doc = "y[n, o, p] = sum over c, k of x[n, c, p * stride + k * dilation - pad] * w[o, c, k], zeros outside; any number "
-           "of spatial axes. Integers wrap.",
+    .doc =
+        "y[n, o, p] = sum over c, k of x[n, c, p * stride + k * dilation - pad] * w[o, c, k], zeros outside; any "
+        "number "
+        "of spatial axes. Integers wrap.",
     .operands = kOperands,
     .results = kResults,
     .attributes = kAttributes,

@@ -19,7 +19,8 @@ Status infer(InferContext& c) {
     c.result(0, Type::unranked(x.dtype));
     return {};
   }
-  if (x.rank() < 3 || x.rank() != w.rank()) return c.error("x and w must be [N, C, spatial...] and [C, O / groups, kernel...]");
+  if (x.rank() < 3 || x.rank() != w.rank())
+    return c.error("x and w must be [N, C, spatial...] and [C, O / groups, kernel...]");
   const Windows windows = TRY(windows_of(c, TRY(kernel_of(c, w))));
   const int64_t groups = c.integer("groups");
   if (groups < 1 || groups > Range::kMax) return c.error("groups must be 1 or more");
@@ -58,7 +59,8 @@ Status reference(ReferenceContext& c) {
   Tensor* y = TRY(c.out(0, dims));
   if (y->elements() == 0) return {};
   const Sizes in_dims(x.dims().begin() + 2, x.dims().end()), out_dims(dims.begin() + 2, dims.end());
-  const int64_t in_size = element_count(in_dims), out_size = element_count(out_dims), taps = element_count(windows.kernel);
+  const int64_t in_size = element_count(in_dims), out_size = element_count(out_dims),
+                taps = element_count(windows.kernel);
   const Sizes out_strides = row_major_strides(out_dims);
   // Where each (input position, tap) goes; -1 = cut off by the pads.
   std::vector<double> weights(idx(w.elements())), in(idx(in_size)), sums(idx(out_group * out_size));
@@ -90,7 +92,8 @@ Status reference(ReferenceContext& c) {
           }
         }
       }
-      store_block(y->dtype(), y->mutable_data(), (image * groups + g) * out_group * out_size, 1, out_group * out_size, sums.data());
+      store_block(y->dtype(), y->mutable_data(), (image * groups + g) * out_group * out_size, 1, out_group * out_size,
+                  sums.data());
     }
   return {};
 }
@@ -112,7 +115,9 @@ constexpr Sample kSamples[] = {
 };
 constexpr Operator kOperator = {
     .name = "convolution_transpose",
-    .doc = "y[n, o, p * stride + k * dilation - pad] += x[n, c, p] * w[c, o, k]: the convolution's gradient for its input.",
+    .doc =
+        "y[n, o, p * stride + k * dilation - pad] += x[n, c, p] * w[c, o, k]: the convolution's gradient for its "
+        "input.",
     .operands = kOperands,
     .results = kResults,
     .attributes = kAttributes,

@@ -46,7 +46,8 @@ Result<Kernel> lower(LowerContext& c) {
   return kernel;
 }
 
-constexpr OperandSpec kOperands[] = {{"x", "int|float"}, {"scale", "float"}, {"zero", "int|float", OperandSpec::Arity::optional}};
+constexpr OperandSpec kOperands[] = {
+    {"x", "int|float"}, {"scale", "float"}, {"zero", "int|float", OperandSpec::Arity::optional}};
 constexpr ResultDoc kResults[] = {{"y", "shape of x"}};
 constexpr AttributeSpec kAttributes[] = {
     {"axis", AttributeKind::integer, "1", "along which a scale of rank 1 runs"},

@@ -6,7 +6,8 @@ namespace {
 
 // Amounts before and after per axis from a list [befores..., afters...] over `axes`.
 template <class T>
-Result<std::pair<std::vector<T>, std::vector<T>>> amounts(const NodeView& c, std::size_t rank, const std::vector<T>& pads,
+Result<std::pair<std::vector<T>, std::vector<T>>> amounts(const NodeView& c, std::size_t rank,
+                                                          const std::vector<T>& pads,
                                                           const std::optional<Sizes>& axes) {
   const std::size_t count = axes ? axes->size() : rank;
   if (pads.size() != 2 * count) return c.error("pads needs two entries per axis, not " + std::to_string(pads.size()));
@@ -55,7 +56,8 @@ Status reference(ReferenceContext& c) {
   for (std::size_t i = 0; i < dims.size(); ++i) {
     const auto amount = checked_add(before[i], after[i]);
     const auto size = amount ? checked_add(dims[i], *amount) : std::nullopt;
-    if (!size || *size < 0 || std::abs(before[i]) > Range::kMax) return c.error("amounts out of range for axis " + std::to_string(i));
+    if (!size || *size < 0 || std::abs(before[i]) > Range::kMax)
+      return c.error("amounts out of range for axis " + std::to_string(i));
     dims[i] = *size;
   }
   if (c.has(2) && c.in(2).elements() != 1) return c.error("the value must be a scalar");
@@ -79,8 +81,9 @@ constexpr Sample kSamples[] = {
 };
 constexpr Operator kOperator = {
     .name = "dynamic_pad",
-    .doc = "Pads by amounts that are data: all befores, then all afters, for `axes` or every axis; negative ones crop. "
-           "ONNX Pad.",
+    .doc =
+        "Pads by amounts that are data: all befores, then all afters, for `axes` or every axis; negative ones crop. "
+        "ONNX Pad.",
     .operands = kOperands,
     .results = kResults,
     .attributes = kAttributes,

@@ -33,7 +33,8 @@ Status infer(InferContext& c) {
   bool known = true;
   for (std::size_t i = 0; i < dims.size(); ++i) {
     if (dims[i].constant() == 0 && !allow_zero) {
-      if (x.ranked && i >= x.dims.size()) return c.error("size " + std::to_string(i) + " is copied from an axis that x has not");
+      if (x.ranked && i >= x.dims.size())
+        return c.error("size " + std::to_string(i) + " is copied from an axis that x has not");
       dims[i] = x.ranked ? x.dims[i] : c.fresh();
       known &= x.ranked;
     } else if (dims[i].constant() == -1) {
@@ -105,7 +106,9 @@ constexpr Sample kSamples[] = {
 };
 constexpr Operator kOperator = {
     .name = "dynamic_reshape",
-    .doc = "x under the dims that `shape` holds: one of them may be -1 and is inferred, 0 copies the dim of x. ONNX Reshape.",
+    .doc =
+        "x under the dims that `shape` holds: one of them may be -1 and is inferred, 0 copies the dim of x. ONNX "
+        "Reshape.",
     .operands = kOperands,
     .results = kResults,
     .attributes = kAttributes,

@@ -79,7 +79,8 @@ Status infer(InferContext& c) {
   const Plan p = TRY(plan(c, dims.size(), idx(*count), axes, steps));
   const auto &starts = c.contents(1), &ends = c.contents(2);
   const bool known = starts && ends && (!c.has(4) || steps);
-  if (known && (starts->size() != idx(*count) || ends->size() != idx(*count))) return c.error("starts and ends differ in length");
+  if (known && (starts->size() != idx(*count) || ends->size() != idx(*count)))
+    return c.error("starts and ends differ in length");
   Sizes first(dims.size(), 0);
   bool all_numbers = true;
   for (std::size_t i = 0; i < dims.size(); ++i) {
@@ -139,8 +140,10 @@ constexpr Sample kSamples[] = {
 };
 constexpr Operator kOperator = {
     .name = "dynamic_slice",
-    .doc = "x[starts : ends : steps] along axes (all from the first on when absent); negative positions count from the end, "
-           "those outside are clamped. ONNX Slice.",
+    .doc =
+        "x[starts : ends : steps] along axes (all from the first on when absent); negative positions count from the "
+        "end, "
+        "those outside are clamped. ONNX Slice.",
     .operands = kOperands,
     .results = kResults,
     .attributes = {},

@@ -23,7 +23,8 @@ std::optional<Dims> fold(const InferContext& c, const Dims& dims, DType argument
   if (!sizes || !all_known(c)) return std::nullopt;
   int64_t count = 1;
   for (int64_t size : *sizes)
-    if (size > static_cast<int64_t>(kMaxContents) || (count *= size) > static_cast<int64_t>(kMaxContents)) return std::nullopt;
+    if (size > static_cast<int64_t>(kMaxContents) || (count *= size) > static_cast<int64_t>(kMaxContents))
+      return std::nullopt;
   std::vector<Sizes> strides;
   for (std::size_t i = 0; i < c.operand_count(); ++i) {
     const auto own = constants(c.type(i).dims);
@@ -80,7 +81,9 @@ Status over_blocks(ReferenceContext& c, DType dtype, F&& each_run) {
     dims = std::move(*wider);
   }
   Tensor* y = TRY(c.out(0, dtype, dims));
-  const auto strides = [&](std::size_t i) { return i < arity ? broadcast_strides(c.in(i).dims(), dims) : Sizes(dims.size(), 0); };
+  const auto strides = [&](std::size_t i) {
+    return i < arity ? broadcast_strides(c.in(i).dims(), dims) : Sizes(dims.size(), 0);
+  };
   for_each_run<4>(dims, {row_major_strides(dims), strides(0), strides(1), strides(2)},
                   [&](const std::array<int64_t, 4>& offsets, int64_t count, const std::array<int64_t, 4>& steps) {
                     for (int64_t done = 0; done < count; done += kBlock) {
@@ -312,7 +315,9 @@ constexpr Operator make_operator() {
       .results = kResults,
       .attributes = {},
       .infer = infer,
-      .reference = row.arity == 1 ? unary : row.arity == 2 ? binary : selection,
+      .reference = row.arity == 1   ? unary
+                   : row.arity == 2 ? binary
+                                    : selection,
       .decompose = nullptr,
       .lower = lower,
       .gradient = nullptr,

@@ -84,8 +84,9 @@ constexpr Sample kSamples[] = {
 };
 constexpr Operator kOperator = {
     .name = "gather",
-    .doc = "y[a, i, b] = x[a, indices[i], b]; negative indices count from the end. An index out of range is an error of "
-           "the run; compiled code gives 0 for it.",
+    .doc =
+        "y[a, i, b] = x[a, indices[i], b]; negative indices count from the end. An index out of range is an error of "
+        "the run; compiled code gives 0 for it.",
     .operands = kOperands,
     .results = kResults,
     .attributes = kAttributes,

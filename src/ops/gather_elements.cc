@@ -47,7 +47,8 @@ Status reference(ReferenceContext& c) {
       out[n++] = in[offset];
     } while (next_position(position, indices.dims()));
   });
-  if (bad) return c.error("index " + std::to_string(*bad) + " is out of range for " + std::to_string(size) + " elements");
+  if (bad)
+    return c.error("index " + std::to_string(*bad) + " is out of range for " + std::to_string(size) + " elements");
   return {};
 }
 
@@ -73,7 +74,8 @@ constexpr Sample kSamples[] = {
 };
 constexpr Operator kOperator = {
     .name = "gather_elements",
-    .doc = "y[i, j, k] = x[indices[i, j, k], j, k] for axis 0, and so on for others. Negative indices count from the end.",
+    .doc =
+        "y[i, j, k] = x[indices[i, j, k], j, k] for axis 0, and so on for others. Negative indices count from the end.",
     .operands = kOperands,
     .results = kResults,
     .attributes = kAttributes,

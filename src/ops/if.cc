@@ -10,8 +10,8 @@ Status infer(InferContext& c) {
   for (std::size_t r = 0; r < 2; ++r) {
     if (!node.region(r).inputs().empty()) return c.error("a branch takes no inputs; it reads the values around it");
     if (node.region(r).outputs().size() != c.result_count())
-      return c.error("a branch gives " + std::to_string(node.region(r).outputs().size()) + " values where the node has " +
-                     std::to_string(c.result_count()));
+      return c.error("a branch gives " + std::to_string(node.region(r).outputs().size()) +
+                     " values where the node has " + std::to_string(c.result_count()));
     TRY(infer_region(node.region(r), false));
   }
   const Symbols outer = outer_symbols(node);

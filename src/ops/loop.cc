@@ -27,7 +27,8 @@ Result<Type> widen(InferContext& c, const Type& input, const Type& given, const 
   Type result = input;
   for (std::size_t i = 0; i < result.dims.size(); ++i) {
     const auto symbol = result.dims[i].symbol_name();
-    if (!(result.dims[i] == given.dims[i]) && !(symbol && !outer.contains(*symbol))) result.dims[i] = region.fresh_symbol();
+    if (!(result.dims[i] == given.dims[i]) && !(symbol && !outer.contains(*symbol)))
+      result.dims[i] = region.fresh_symbol();
   }
   return result;
 }
@@ -72,7 +73,8 @@ Status infer(InferContext& c) {
     }
   }
   const Type& condition = body.outputs()[0].value->type();
-  if (!condition.is_tensor() || condition.dtype != DType::boolean) return c.error("the body's condition is " + condition.text());
+  if (!condition.is_tensor() || condition.dtype != DType::boolean)
+    return c.error("the body's condition is " + condition.text());
 
   for (std::size_t k = 0; k < carried; ++k) c.result(k, outside(c, body.input(k + 2)->type(), outer));
   std::optional<Dim> trips;
@@ -93,8 +95,8 @@ Status infer(InferContext& c) {
 constexpr OperandSpec kOperands[] = {{"trip", "i64", OperandSpec::Arity::optional},
                                      {"condition", "bool", OperandSpec::Arity::optional},
                                      {"carried", "value", OperandSpec::Arity::variadic}};
-constexpr ResultDoc kResults[] = {{"y", "carried values after the last iteration, then collected ones along a new first axis",
-                                   false, true}};
+constexpr ResultDoc kResults[] = {
+    {"y", "carried values after the last iteration, then collected ones along a new first axis", false, true}};
 constexpr Sample kSamples[] = {
     {R"(graph @main(%x: f32[3]) {
   %trip: i64[] = constant() {value = tensor(i64[] [4])}
@@ -115,8 +117,10 @@ constexpr Sample kSamples[] = {
 };
 constexpr Operator kOperator = {
     .name = "loop",
-    .doc = "while (condition, i < trip): (condition, carried..., collected...) = body(i, condition, carried...). An absent trip "
-           "count is infinite, an absent condition true.",
+    .doc =
+        "while (condition, i < trip): (condition, carried..., collected...) = body(i, condition, carried...). An "
+        "absent trip "
+        "count is infinite, an absent condition true.",
     .operands = kOperands,
     .results = kResults,
     .attributes = {},

@@ -11,7 +11,8 @@ Status infer(InferContext& c) {
     c.result(0, Type::unranked(a.dtype));
     return {};
   }
-  if (a.rank() < 2 || b.rank() < 2) return c.error("matmul needs rank 2 or more on both sides", "reshape a vector to a matrix");
+  if (a.rank() < 2 || b.rank() < 2)
+    return c.error("matmul needs rank 2 or more on both sides", "reshape a vector to a matrix");
   const Dim &m = a.dims[a.dims.size() - 2], &k = a.dims.back(), &n = b.dims.back();
   if (equal(k, b.dims[b.dims.size() - 2]) == Truth::no)
     return c.error("a has " + k.text() + " columns and b " + b.dims[b.dims.size() - 2].text() + " rows");

@@ -16,7 +16,8 @@ Status infer(InferContext& c) {
   Dim depth;
   if (c.contents(1) && c.contents(1)->size() == 1) {
     depth = c.contents(1)->front();
-  } else if (const Tensor* number = c.constant(1); number != nullptr && number->elements() == 1 && is_float(number->dtype())) {
+  } else if (const Tensor* number = c.constant(1);
+             number != nullptr && number->elements() == 1 && is_float(number->dtype())) {
     const double d = number->real_at(0);
     if (!(d >= 0 && d < static_cast<double>(Range::kMax))) return c.error("depth out of range");
     depth = static_cast<int64_t>(d);
@@ -60,7 +61,8 @@ Status reference(ReferenceContext& c) {
 Result<Kernel> lower(LowerContext& c) {
   if (!is_integer(c.type(0).dtype)) return c.error("no kernel for float indices");
   return indexed_kernel(c, [&](Nest& nest, const Declared& declared, std::span<const int> axes) {
-    const std::size_t axis = idx(c.integer("axis") < 0 ? c.integer("axis") + static_cast<int64_t>(axes.size()) : c.integer("axis"));
+    const std::size_t axis =
+        idx(c.integer("axis") < 0 ? c.integer("axis") + static_cast<int64_t>(axes.size()) : c.integer("axis"));
     std::vector<Index> from;
     for (std::size_t d = 0; d < axes.size(); ++d)
       if (d != axis) from.push_back(at(axes[d]));
@@ -84,8 +86,10 @@ constexpr Sample kSamples[] = {
 };
 constexpr Operator kOperator = {
     .name = "one_hot",
-    .doc = "values[1] where the position along the new axis is the index, values[0] elsewhere. Negative indices count from "
-           "the end; those out of range select nothing.",
+    .doc =
+        "values[1] where the position along the new axis is the index, values[0] elsewhere. Negative indices count "
+        "from "
+        "the end; those out of range select nothing.",
     .operands = kOperands,
     .results = kResults,
     .attributes = kAttributes,

@@ -94,7 +94,8 @@ constexpr AttributeSpec kAttributes[] = {
     {"before", AttributeKind::dims, "required", "per axis, how many elements go before; not negative"},
     {"after", AttributeKind::dims, "required", "per axis, how many go after"},
     {"mode", AttributeKind::string, "\"constant\"",
-     "constant: value; edge: the nearest element; reflect: mirrored without repeating the end; wrap: from the other end"},
+     "constant: value; edge: the nearest element; reflect: mirrored without repeating the end; wrap: from the other "
+     "end"},
 };
 constexpr Sample kSamples[] = {
     {"x: f32[2,3]; y = pad(x) {before = dims[1, 0], after = dims[0, 2]}"},

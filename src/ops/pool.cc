@@ -77,7 +77,8 @@ void slide(const Tensor& x, const Windows& w, const Sizes& out_dims, const Reque
         first[d] = start + skipped * step;
         taps[d] = std::min(w.kernel[d], ceil_div(in_dims[d] - start, step)) - skipped;
         empty = empty || taps[d] <= 0;
-        counted *= request.count_pads ? std::min(w.kernel[d], ceil_div(in_dims[d] + w.after[d] - start, step)) : taps[d];
+        counted *=
+            request.count_pads ? std::min(w.kernel[d], ceil_div(in_dims[d] + w.after[d] - start, step)) : taps[d];
       }
       N value = request.average ? N(0) : lowest<N>(x.dtype());
       int64_t best = -1;
@@ -87,7 +88,8 @@ void slide(const Tensor& x, const Windows& w, const Sizes& out_dims, const Reque
           for (std::size_t d = 0; d < n; ++d) offset += (first[d] + tap[d] * w.dilations[d]) * strides[d];
           const N element = plane[idx(offset)];
           bool better = best < 0 || element > value;
-          if constexpr (std::is_same_v<N, double>) better = !(best >= 0 && std::isnan(value)) && (better || std::isnan(element));
+          if constexpr (std::is_same_v<N, double>)
+            better = !(best >= 0 && std::isnan(value)) && (better || std::isnan(element));
           if (request.average) value += element;
           else if (better) value = element;
           if (better) {
@@ -99,9 +101,11 @@ void slide(const Tensor& x, const Windows& w, const Sizes& out_dims, const Reque
         if (request.average) value = counted <= 0 ? 0 : value / static_cast<double>(counted);
       }
       result[idx(p)] = value;
-      if (request.indices != nullptr) request.indices->mutable_as<int64_t>()[idx(image * out_size + p)] = std::max<int64_t>(best, 0);
+      if (request.indices != nullptr)
+        request.indices->mutable_as<int64_t>()[idx(image * out_size + p)] = std::max<int64_t>(best, 0);
     }
-    if (request.values != nullptr) store_block(x.dtype(), request.values->mutable_data(), image * out_size, 1, out_size, result.data());
+    if (request.values != nullptr)
+      store_block(x.dtype(), request.values->mutable_data(), image * out_size, 1, out_size, result.data());
   }
 }
 
@@ -132,7 +136,8 @@ Status reference(ReferenceContext& c) {
 Result<Kernel> lower(LowerContext& c) {
   const bool average = c.string("mode") == "average", count_pads = c.integer("count_include_pad") != 0;
   // What padding counts where a window hangs over the padded end is not in the family's terms.
-  if (average && count_pads && c.integer("ceil") != 0) return c.error("no kernel for averages that count pads in ceil mode");
+  if (average && count_pads && c.integer("ceil") != 0)
+    return c.error("no kernel for averages that count pads in ceil mode");
   AttributeMap attributes;
   for (const char* name : {"kernel", "strides", "dilations", "pads"}) attributes.emplace(name, c.ints(name));
   attributes.emplace("mode", c.string("mode"));
@@ -154,7 +159,8 @@ constexpr AttributeSpec kAttributes[] = {
 constexpr Sample kSamples[] = {
     {"x: f32[2,3,7,6]; y = pool(x) {mode = \"max\", kernel = [3, 2], strides = [2, 1], dilations = [1, 2], "
      "pads = [1, 0, 1, 1]}"},
-    {"x: f32[N,4,9]; y = pool(x) {mode = \"average\", kernel = [3], strides = [2], dilations = [1], pads = [1, 1], ceil = 1}"},
+    {"x: f32[N,4,9]; y = pool(x) {mode = \"average\", kernel = [3], strides = [2], dilations = [1], pads = [1, 1], "
+     "ceil = 1}"},
     {"x: f32[1,2,5,5]; y = pool(x) {mode = \"average\", kernel = [2, 2], strides = [1, 1], dilations = [1, 1], "
      "pads = [1, 1, 0, 0], count_include_pad = 1}"},
 };
@@ -179,8 +185,9 @@ constexpr Sample kIndexSamples[] = {
 constexpr Operator kOperators[] = {
     {
         .name = "pool",
-        .doc = "The largest element, or the average, of each window over the spatial axes; padding never wins and, unless "
-               "asked for, is not counted.",
+        .doc =
+            "The largest element, or the average, of each window over the spatial axes; padding never wins and, unless "
+            "asked for, is not counted.",
         .operands = kOperands,
         .results = kResults,
         .attributes = kAttributes,

@@ -40,10 +40,10 @@ Status reference(ReferenceContext& c) {
     const int64_t zero = c.has(2) ? integer_at(c.in(2), s) : 0;
     const auto [low, high] = limits(to);
     const float shifted = std::nearbyintf(quotient) + static_cast<float>(zero);
-    const int64_t value = std::isnan(shifted) ? 0
-                          : shifted <= static_cast<float>(low)
-                              ? low
-                              : shifted >= static_cast<float>(high) ? high : static_cast<int64_t>(shifted);
+    const int64_t value = std::isnan(shifted)                   ? 0
+                          : shifted <= static_cast<float>(low)  ? low
+                          : shifted >= static_cast<float>(high) ? high
+                                                                : static_cast<int64_t>(shifted);
     if (number_class(to) == NumberClass::signed_int) {
       const Accessor<int64_t> access(to);
       access.store(y->mutable_data(), n, value);
@@ -75,9 +75,8 @@ Result<Kernel> lower(LowerContext& c) {
   return kernel;
 }
 
-constexpr OperandSpec kOperands[] = {{"x", "f32|f16|bf16|f64|i32"},
-                                     {"scale", "float|i32"},
-                                     {"zero", "int|float", OperandSpec::Arity::optional}};
+constexpr OperandSpec kOperands[] = {
+    {"x", "f32|f16|bf16|f64|i32"}, {"scale", "float|i32"}, {"zero", "int|float", OperandSpec::Arity::optional}};
 constexpr ResultDoc kResults[] = {{"y", "shape of x"}};
 constexpr AttributeSpec kAttributes[] = {
     {"axis", AttributeKind::integer, "1", "along which a scale of rank 1 runs"},
@@ -92,8 +91,9 @@ constexpr Sample kSamples[] = {
 };
 constexpr Operator kOperator = {
     .name = "quantize",
-    .doc = "y = saturate(round_even(x / scale) + zero), the quotient in f32; f8 and f4 types are rounded to directly. "
-           "Source: ONNX QuantizeLinear.",
+    .doc =
+        "y = saturate(round_even(x / scale) + zero), the quotient in f32; f8 and f4 types are rounded to directly. "
+        "Source: ONNX QuantizeLinear.",
     .operands = kOperands,
     .results = kResults,
     .attributes = kAttributes,

@@ -93,7 +93,8 @@ Status infer_multinomial(InferContext& c) {
   const Type& x = c.type(0);
   const DType dtype = c.dtype("dtype");
   const int64_t samples = c.integer("sample_size");
-  if (dtype != DType::i32 && dtype != DType::i64) return c.error("classes are i32 or i64, not " + std::string(name(dtype)));
+  if (dtype != DType::i32 && dtype != DType::i64)
+    return c.error("classes are i32 or i64, not " + std::string(name(dtype)));
   if (samples < 1 || samples > Range::kMax) return c.error("sample_size must be 1 or more");
   if (x.ranked && x.rank() != 2) return c.error("x must be [batch, classes]");
   c.result(0, Type::tensor(dtype, {x.ranked ? x.dims[0] : c.fresh(), samples}));
@@ -122,7 +123,8 @@ Status reference_multinomial(ReferenceContext& c) {
   return {};
 }
 
-constexpr AttributeSpec kSeed = {"seed", AttributeKind::real, "optional", "the same numbers every time; absent: others in every run"};
+constexpr AttributeSpec kSeed = {"seed", AttributeKind::real, "optional",
+                                 "the same numbers every time; absent: others in every run"};
 constexpr AttributeSpec kDType = {"dtype", AttributeKind::dtype, "f32", "dtype of y"};
 constexpr AttributeSpec kLikeDType = {"dtype", AttributeKind::dtype, "optional", "dtype of y; absent: that of x"};
 constexpr AttributeSpec kShape = {"shape", AttributeKind::dims, "required", "dims of y"};
@@ -144,10 +146,12 @@ constexpr OperandSpec kLike[] = {{"x", "any"}};
 constexpr OperandSpec kProbabilities[] = {{"x", "float"}};
 constexpr ResultDoc kResults[] = {{"y", "random"}};
 
-constexpr Sample kNormalSamples[] = {{"; y = random_normal() {shape = dims[3, 4], mean = 2.0, scale = 0.5, seed = 1.0}"},
-                                     {"; y = random_normal() {shape = dims[7], dtype = f16}"}};
-constexpr Sample kUniformSamples[] = {{"; y = random_uniform() {shape = dims[3, 4], low = -1.0, high = 1.0, seed = 1.0}"},
-                                      {"; y = random_uniform() {shape = dims[7], dtype = f64}"}};
+constexpr Sample kNormalSamples[] = {
+    {"; y = random_normal() {shape = dims[3, 4], mean = 2.0, scale = 0.5, seed = 1.0}"},
+    {"; y = random_normal() {shape = dims[7], dtype = f16}"}};
+constexpr Sample kUniformSamples[] = {
+    {"; y = random_uniform() {shape = dims[3, 4], low = -1.0, high = 1.0, seed = 1.0}"},
+    {"; y = random_uniform() {shape = dims[7], dtype = f64}"}};
 constexpr Sample kNormalLikeSamples[] = {{"x: f32[N,3]; y = random_normal_like(x) {seed = 7.0}"},
                                          {"x: i32[4]; y = random_normal_like(x) {dtype = f32}"}};
 constexpr Sample kUniformLikeSamples[] = {{"x: f32[N,3]; y = random_uniform_like(x) {seed = 7.0}"},
@@ -177,15 +181,16 @@ constexpr Operator make(std::string_view name, std::string_view doc, std::span<c
   };
 }
 constinit const Operator kOperators[] = {
-    make("random_normal", "Normally distributed numbers.", {}, kNormal, infer_numbers, reference_numbers<true>, kNormalSamples),
-    make("random_uniform", "Numbers evenly distributed in [low, high).", {}, kUniform, infer_numbers, reference_numbers<false>,
-         kUniformSamples),
+    make("random_normal", "Normally distributed numbers.", {}, kNormal, infer_numbers, reference_numbers<true>,
+         kNormalSamples),
+    make("random_uniform", "Numbers evenly distributed in [low, high).", {}, kUniform, infer_numbers,
+         reference_numbers<false>, kUniformSamples),
     make("random_normal_like", "Normally distributed numbers in the shape of x.", kLike, kNormalLike, infer_numbers,
          reference_numbers<true>, kNormalLikeSamples),
     make("random_uniform_like", "Numbers evenly distributed in [low, high), in the shape of x.", kLike, kUniformLike,
          infer_numbers, reference_numbers<false>, kUniformLikeSamples),
-    make("bernoulli", "1 with the probability x, else 0.", kProbabilities, kBernoulli, infer_bernoulli, reference_bernoulli,
-         kBernoulliSamples),
+    make("bernoulli", "1 with the probability x, else 0.", kProbabilities, kBernoulli, infer_bernoulli,
+         reference_bernoulli, kBernoulliSamples),
     make("multinomial", "Classes drawn with probabilities in proportion to e^x along the rows of x[batch, classes].",
          kProbabilities, kMultinomial, infer_multinomial, reference_multinomial, kMultinomialSamples),
 };

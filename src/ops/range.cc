@@ -48,13 +48,15 @@ Status reference(ReferenceContext& c) {
     if (!(count < static_cast<double>(Range::kMax))) return c.error("the range does not end");
     Tensor* y = TRY(c.out(0, {static_cast<int64_t>(count)}));
     const Accessor<double> access(dtype);
-    for (int64_t i = 0; i < y->elements(); ++i) access.store(y->mutable_data(), i, start + static_cast<double>(i) * delta);
+    for (int64_t i = 0; i < y->elements(); ++i)
+      access.store(y->mutable_data(), i, start + static_cast<double>(i) * delta);
     return {};
   }
   const int64_t start = integer_at(c.in(0), 0), limit = integer_at(c.in(1), 0), delta = integer_at(c.in(2), 0);
   if (delta == 0) return c.error("delta is 0");
   const auto distance = checked_sub(limit, start);
-  if (!distance || *distance == std::numeric_limits<int64_t>::min() || delta == std::numeric_limits<int64_t>::min()) return c.error("the range is too long");
+  if (!distance || *distance == std::numeric_limits<int64_t>::min() || delta == std::numeric_limits<int64_t>::min())
+    return c.error("the range is too long");
   Tensor* y = TRY(c.out(0, {std::max<int64_t>(0, ceil_div(*distance, delta))}));
   visit_number_class(dtype, [&]<class N>(N) {
     if constexpr (std::is_same_v<N, int64_t> || std::is_same_v<N, uint64_t>) {

@@ -24,7 +24,8 @@ Status infer(InferContext& c) {
   const bool is_bool = x.dtype == DType::boolean;
   const bool is_extreme = r.kind == Reduction::min || r.kind == Reduction::max;
   const bool is_complex = number_class(x.dtype) == NumberClass::complex;
-  if (logical != is_bool && !(is_bool && is_extreme)) return c.error(c.string("kind") + " is not for " + std::string(name(x.dtype)));
+  if (logical != is_bool && !(is_bool && is_extreme))
+    return c.error(c.string("kind") + " is not for " + std::string(name(x.dtype)));
   if (is_complex && is_extreme) return c.error("complex numbers have no order");
   for (std::size_t i = 0; i < r.axes.size(); ++i)
     if (r.axes[i] < 0 || (i > 0 && r.axes[i] <= r.axes[i - 1]) || (x.ranked && r.axes[i] >= x.rank()))
@@ -98,7 +99,8 @@ Result<Kernel> lower(LowerContext& c) {
 constexpr OperandSpec kOperands[] = {{"x", "numeric|complex|bool"}};
 constexpr ResultDoc kResults[] = {{"y", "x without the axes, or with 1 in their place"}};
 constexpr AttributeSpec kAttributes[] = {
-    {"kind", AttributeKind::string, "required", "sum, product, min, max, logical_and, logical_or (the last two of bool)"},
+    {"kind", AttributeKind::string, "required",
+     "sum, product, min, max, logical_and, logical_or (the last two of bool)"},
     {"axes", AttributeKind::ints, "required", "non-negative and sorted; none: y = x"},
     {"keep", AttributeKind::integer, "0", "1: reduced axes stay with size 1"},
 };
@@ -112,8 +114,9 @@ constexpr Sample kSamples[] = {
 };
 constexpr Operator kOperator = {
     .name = "reduce",
-    .doc = "Combines all elements along the axes. An empty sum is 0, product 1, min and max the dtype's largest and "
-           "smallest value.",
+    .doc =
+        "Combines all elements along the axes. An empty sum is 0, product 1, min and max the dtype's largest and "
+        "smallest value.",
     .operands = kOperands,
     .results = kResults,
     .attributes = kAttributes,

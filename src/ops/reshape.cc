@@ -32,7 +32,8 @@ Status reference(ReferenceContext& c) {
 
 constexpr OperandSpec kOperands[] = {{"x", "any"}};
 constexpr ResultDoc kResults[] = {{"y", "the same elements in the same row-major order"}};
-constexpr AttributeSpec kAttributes[] = {{"shape", AttributeKind::dims, "required", "dims of y, as many elements as x"}};
+constexpr AttributeSpec kAttributes[] = {
+    {"shape", AttributeKind::dims, "required", "dims of y, as many elements as x"}};
 constexpr Sample kSamples[] = {
     {"x: f32[2,3,4]; y = reshape(x) {shape = dims[6, 4]}"},
     {"x: i64[N,4]; y = reshape(x) {shape = dims[2*N, 1, 2]}"},

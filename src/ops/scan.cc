@@ -15,7 +15,8 @@ Result<Plan> plan(const NodeView& c) {
   const Graph& body = c.node().region(0);
   Plan p{};
   const int64_t scanned = c.integer("num_scan_inputs");
-  if (scanned < 1 || scanned > static_cast<int64_t>(c.operand_count())) return c.error("num_scan_inputs is out of range");
+  if (scanned < 1 || scanned > static_cast<int64_t>(c.operand_count()))
+    return c.error("num_scan_inputs is out of range");
   p.scanned = idx(scanned);
   p.states = c.operand_count() - p.scanned;
   if (body.inputs().size() != c.operand_count()) return c.error("the body has not one input per operand");
@@ -63,8 +64,8 @@ Status infer(InferContext& c) {
   for (std::size_t i = 0; i < p.states; ++i) {
     // A state that changes shape would have to be a loop's.
     const Type& declared = body.input(i)->type();
-    if (declared.is_tensor() && declared.ranked && c.type(i).is_ranked_tensor() && declared.rank() == c.type(i).rank() &&
-        declared.dtype == c.type(i).dtype && declared.dims != c.type(i).dims) {
+    if (declared.is_tensor() && declared.ranked && c.type(i).is_ranked_tensor() &&
+        declared.rank() == c.type(i).rank() && declared.dtype == c.type(i).dtype && declared.dims != c.type(i).dims) {
       bool general = true;
       for (std::size_t d = 0; d < declared.dims.size(); ++d) {
         const auto symbol = declared.dims[d].symbol_name();
@@ -123,7 +124,8 @@ Result<std::vector<Value*>> decompose(DecomposeContext& c) {
   Builder inside(region, nullptr, c.node().source());
   for (std::size_t i = 0; i < p.scanned; ++i) {
     Value* at = iteration;
-    if (p.input_reversed[i]) at = inside.op("sub", {inside.op("sub", {trips, iteration}), inside.scalar(DType::i64, 1)});
+    if (p.input_reversed[i])
+      at = inside.op("sub", {inside.op("sub", {trips, iteration}), inside.scalar(DType::i64, 1)});
     map[body.input(p.states + i)] = inside.op("gather", {c.in(p.states + i), at}, {{"axis", p.input_axes[i]}});
   }
   TRY(inside.finish());
@@ -140,10 +142,11 @@ Result<std::vector<Value*>> decompose(DecomposeContext& c) {
     Value* value = loop->result(i);
     if (i >= p.states) {
       if (p.output_reversed[i - p.states])
-        value = b.op("dynamic_slice", {value, i64s(b, {-1}), i64s(b, {std::numeric_limits<int64_t>::min()}), i64s(b, {0}),
-                                       i64s(b, {-1})});
+        value = b.op("dynamic_slice", {value, i64s(b, {-1}), i64s(b, {std::numeric_limits<int64_t>::min()}),
+                                       i64s(b, {0}), i64s(b, {-1})});
       if (const int64_t wanted = p.output_axes[i - p.states]; wanted != 0) {
-        if (value == nullptr || !value->type().is_ranked_tensor()) return c.error("what is collected must have a known rank");
+        if (value == nullptr || !value->type().is_ranked_tensor())
+          return c.error("what is collected must have a known rank");
         const int64_t rank = value->type().rank(), axis = wanted < 0 ? wanted + rank : wanted;
         if (axis < 0 || axis >= rank) return c.error("scan_output_axes are out of range");
         Ints permutation;
@@ -161,7 +164,8 @@ Result<std::vector<Value*>> decompose(DecomposeContext& c) {
 constexpr OperandSpec kOperands[] = {{"x", "value", OperandSpec::Arity::variadic}};
 constexpr ResultDoc kResults[] = {{"y", "states after the last iteration, then collected values", false, true}};
 constexpr AttributeSpec kAttributes[] = {
-    {"num_scan_inputs", AttributeKind::integer, "required", "how many of the operands, at the end, are scanned; others are states"},
+    {"num_scan_inputs", AttributeKind::integer, "required",
+     "how many of the operands, at the end, are scanned; others are states"},
     {"scan_input_axes", AttributeKind::ints, "[]", "per scanned operand; none: all 0"},
     {"scan_input_directions", AttributeKind::ints, "[]", "1: from the end"},
     {"scan_output_axes", AttributeKind::ints, "[]", "per collected value, where its new axis goes"},
@@ -185,8 +189,10 @@ constexpr Sample kSamples[] = {
 };
 constexpr Operator kOperator = {
     .name = "scan",
-    .doc = "Runs its region once per position of an axis, on slices of the scanned operands and on states that it hands on. "
-           "Source: ONNX Scan 9.",
+    .doc =
+        "Runs its region once per position of an axis, on slices of the scanned operands and on states that it hands "
+        "on. "
+        "Source: ONNX Scan 9.",
     .operands = kOperands,
     .results = kResults,
     .attributes = kAttributes,

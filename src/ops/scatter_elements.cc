@@ -6,7 +6,8 @@ namespace {
 
 Status infer(InferContext& c) {
   const Type &x = c.type(0), &indices = c.type(1), &updates = c.type(2);
-  if (!is_scatter_reduction(c.string("reduction"))) return c.error("reduction '" + c.string("reduction") + "' is unknown");
+  if (!is_scatter_reduction(c.string("reduction")))
+    return c.error("reduction '" + c.string("reduction") + "' is unknown");
   if (c.string("reduction") != "none" && x.dtype == DType::string) return c.error("strings cannot be combined");
   if (x.ranked) TRY(c.axis(c.integer("axis"), x.rank()));
   if ((x.ranked && indices.ranked && x.rank() != indices.rank()) ||

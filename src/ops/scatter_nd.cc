@@ -6,7 +6,8 @@ namespace {
 
 Status infer(InferContext& c) {
   const Type &x = c.type(0), &indices = c.type(1), &updates = c.type(2);
-  if (!is_scatter_reduction(c.string("reduction"))) return c.error("reduction '" + c.string("reduction") + "' is unknown");
+  if (!is_scatter_reduction(c.string("reduction")))
+    return c.error("reduction '" + c.string("reduction") + "' is unknown");
   if (c.string("reduction") != "none" && x.dtype == DType::string) return c.error("strings cannot be combined");
   if (indices.ranked && indices.rank() == 0) return c.error("indices must have rank 1 or more");
   const auto depth = indices.ranked ? indices.dims.back().constant() : std::nullopt;
@@ -33,7 +34,8 @@ Status reference(ReferenceContext& c) {
   const auto tail = std::span(x.dims()).subspan(idx(depth));
   const int64_t inner = element_count(tail);
   wanted.insert(wanted.end(), tail.begin(), tail.end());
-  if (updates.dims() != wanted) return c.error("updates are [" + text(updates.dims()) + "], not [" + text(wanted) + "]");
+  if (updates.dims() != wanted)
+    return c.error("updates are [" + text(updates.dims()) + "], not [" + text(wanted) + "]");
   const Sizes strides = row_major_strides(x.dims());
   Sizes starts(idx(tuples), 0);
   for (int64_t t = 0; t < tuples; ++t)

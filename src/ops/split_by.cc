@@ -56,7 +56,8 @@ Status reference(ReferenceContext& c) {
     sizes = integers(c.in(1));
   } else {
     const int64_t part = ceil_div(size, static_cast<int64_t>(parts));
-    for (std::size_t i = 0; i < parts; ++i) sizes[i] = std::clamp<int64_t>(size - part * static_cast<int64_t>(i), 0, part);
+    for (std::size_t i = 0; i < parts; ++i)
+      sizes[i] = std::clamp<int64_t>(size - part * static_cast<int64_t>(i), 0, part);
   }
   int64_t left = size;
   for (int64_t s : sizes) {
@@ -90,8 +91,9 @@ constexpr Sample kSamples[] = {
 };
 constexpr Operator kOperator = {
     .name = "split_by",
-    .doc = "Cuts x along axis into pieces of the sizes that `split` holds, or into equal ones (the last may be smaller). "
-           "ONNX Split.",
+    .doc =
+        "Cuts x along axis into pieces of the sizes that `split` holds, or into equal ones (the last may be smaller). "
+        "ONNX Split.",
     .operands = kOperands,
     .results = kResults,
     .attributes = kAttributes,

@@ -75,7 +75,8 @@ Status reference(ReferenceContext& c) {
 }
 
 constexpr OperandSpec kOperands[] = {{"x", "numeric"}, {"k", "i64"}};
-constexpr ResultDoc kResults[] = {{"values", "x with k elements along axis", true}, {"indices", "i64, where they were", true}};
+constexpr ResultDoc kResults[] = {{"values", "x with k elements along axis", true},
+                                  {"indices", "i64, where they were", true}};
 constexpr AttributeSpec kAttributes[] = {
     {"axis", AttributeKind::integer, "-1", "negative ones count from the end"},
     {"largest", AttributeKind::integer, "1", "0: the smallest ones"},
@@ -87,7 +88,8 @@ constexpr Sample kSamples[] = {
 };
 constexpr Operator kOperator = {
     .name = "top_k",
-    .doc = "The k largest (smallest) elements along axis, in order; among equals the first. A NaN counts as the largest.",
+    .doc =
+        "The k largest (smallest) elements along axis, in order; among equals the first. A NaN counts as the largest.",
     .operands = kOperands,
     .results = kResults,
     .attributes = kAttributes,

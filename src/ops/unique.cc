@@ -27,10 +27,12 @@ Status infer(InferContext& c) {
 
 // -1, 0, 1 for slices `a` and `b` along the axis.
 template <class N>
-int compare(const Accessor<N>& access, const Tensor& x, int64_t outer, int64_t size, int64_t inner, int64_t a, int64_t b) {
+int compare(const Accessor<N>& access, const Tensor& x, int64_t outer, int64_t size, int64_t inner, int64_t a,
+            int64_t b) {
   for (int64_t o = 0; o < outer; ++o)
     for (int64_t i = 0; i < inner; ++i) {
-      const N u = access.load(x.data(), (o * size + a) * inner + i), v = access.load(x.data(), (o * size + b) * inner + i);
+      const N u = access.load(x.data(), (o * size + a) * inner + i),
+              v = access.load(x.data(), (o * size + b) * inner + i);
       if constexpr (std::is_same_v<N, std::complex<double>>) {
         const auto p = std::pair(u.real(), u.imag()), q = std::pair(v.real(), v.imag());
         if (p != q) return p < q ? -1 : 1;
@@ -60,9 +62,8 @@ Status reference(ReferenceContext& c) {
   std::vector<int64_t> first, counts, group(idx(size));
   visit_number_class(x.dtype(), [&]<class N>(N) {
     const Accessor<N> access(x.dtype());
-    std::ranges::stable_sort(order, [&](int64_t a, int64_t b) {
-      return a != b && compare(access, x, outer, size, inner, a, b) < 0;
-    });
+    std::ranges::stable_sort(
+        order, [&](int64_t a, int64_t b) { return a != b && compare(access, x, outer, size, inner, a, b) < 0; });
     for (std::size_t n = 0; n < order.size(); ++n) {
       if (n == 0 || compare(access, x, outer, size, inner, order[n - 1], order[n]) != 0) {
         first.push_back(order[n]);

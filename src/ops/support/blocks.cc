@@ -59,8 +59,8 @@ void store_block(DType dtype, std::byte* data, int64_t start, int64_t step, int6
   for (int64_t i = 0; i < count; ++i) access.store(data, start + i * step, in[i]);
 }
 
-#define BURNISH_BLOCKS(N)                                                                        \
-  template void load_block<N>(DType, const std::byte*, int64_t, int64_t, int64_t, N*);           \
+#define BURNISH_BLOCKS(N)                                                              \
+  template void load_block<N>(DType, const std::byte*, int64_t, int64_t, int64_t, N*); \
   template void store_block<N>(DType, std::byte*, int64_t, int64_t, int64_t, const N*);
 BURNISH_BLOCKS(double)
 BURNISH_BLOCKS(int64_t)

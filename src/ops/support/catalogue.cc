@@ -16,7 +16,8 @@ struct Registry {
     for (std::size_t i = 0; i < kOperatorListCount; ++i)
       for (std::size_t j = 0; j < kOperatorLists[i]->size; ++j) {
         const Operator& definition = kOperatorLists[i]->data[j];
-        CHECK(operators.emplace(definition.name, &definition).second, "two operators named " + std::string(definition.name));
+        CHECK(operators.emplace(definition.name, &definition).second,
+              "two operators named " + std::string(definition.name));
       }
   }
 };

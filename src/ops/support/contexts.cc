@@ -52,9 +52,7 @@ double NodeView::real(std::string_view name) const { return std::get<double>(att
 const std::string& NodeView::string(std::string_view name) const {
   return std::get<std::string>(attribute(name, AttributeKind::string));
 }
-const Ints& NodeView::ints(std::string_view name) const {
-  return std::get<Ints>(attribute(name, AttributeKind::ints));
-}
+const Ints& NodeView::ints(std::string_view name) const { return std::get<Ints>(attribute(name, AttributeKind::ints)); }
 const Floats& NodeView::reals(std::string_view name) const {
   return std::get<Floats>(attribute(name, AttributeKind::reals));
 }
@@ -62,9 +60,7 @@ const Strings& NodeView::strings(std::string_view name) const {
   return std::get<Strings>(attribute(name, AttributeKind::strings));
 }
 DType NodeView::dtype(std::string_view name) const { return std::get<DType>(attribute(name, AttributeKind::dtype)); }
-const Dims& NodeView::dims(std::string_view name) const {
-  return std::get<Dims>(attribute(name, AttributeKind::dims));
-}
+const Dims& NodeView::dims(std::string_view name) const { return std::get<Dims>(attribute(name, AttributeKind::dims)); }
 const Tensor& NodeView::tensor(std::string_view name) const {
   return std::get<Tensor>(attribute(name, AttributeKind::tensor));
 }

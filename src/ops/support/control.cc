@@ -40,7 +40,9 @@ Type outside(InferContext& c, const Type& type, const Symbols& outer) {
 }
 
 Result<Type> join_types(InferContext& c, const Type& a, const Type& b) {
-  const auto contradiction = [&] { return c.error("values are " + a.text() + " on one way and " + b.text() + " on another"); };
+  const auto contradiction = [&] {
+    return c.error("values are " + a.text() + " on one way and " + b.text() + " on another");
+  };
   if (a.kind != b.kind) return contradiction();
   if (!a.is_tensor()) {
     if (a.element == nullptr || b.element == nullptr) return a;

@@ -18,7 +18,8 @@ Type substitute(Type type, const Replacements& replacements) {
 // Fresh dims of `inferred` that are a dim of `declared` on their own stand for it.
 void bind_fresh(const Type& declared, const Type& inferred, Replacements& bound) {
   if (declared.kind != inferred.kind) return;
-  if (declared.element != nullptr && inferred.element != nullptr) bind_fresh(*declared.element, *inferred.element, bound);
+  if (declared.element != nullptr && inferred.element != nullptr)
+    bind_fresh(*declared.element, *inferred.element, bound);
   if (!declared.is_tensor() || !declared.ranked || !inferred.ranked || declared.rank() != inferred.rank()) return;
   for (std::size_t i = 0; i < declared.dims.size(); ++i) {
     const auto symbol = inferred.dims[i].symbol_name();
@@ -28,7 +29,8 @@ void bind_fresh(const Type& declared, const Type& inferred, Replacements& bound)
 
 void collect_symbols(const Type& type, std::set<std::string>& symbols) {
   for (const Dim& d : type.dims)
-    if (!d.is_constant()) for (std::string& name : d.symbols()) symbols.insert(std::move(name));
+    if (!d.is_constant())
+      for (std::string& name : d.symbols()) symbols.insert(std::move(name));
   if (type.element != nullptr) collect_symbols(*type.element, symbols);
 }
 
@@ -80,7 +82,8 @@ Status InferContext::commit(bool keep_declared) {
   }
   for (std::size_t i = 0; i < fresh_.size(); ++i) {
     const std::string name = "?" + std::to_string(i);
-    if (used.contains(name) && !bound.contains(name)) bound.emplace(name, n.graph()->fresh_symbol(fresh_[i].hint, fresh_[i].range));
+    if (used.contains(name) && !bound.contains(name))
+      bound.emplace(name, n.graph()->fresh_symbol(fresh_[i].hint, fresh_[i].range));
   }
   for (std::size_t i = 0; i < types_.size(); ++i) {
     Value* value = n.result(i);
@@ -97,7 +100,8 @@ Status InferContext::commit(bool keep_declared) {
       type = std::move(*merged);
     }
     for (const Dim& d : type.dims)
-      if (d.range().high < 0) return error("result '%" + value->name() + "' would have a negative size: " + type.text());
+      if (d.range().high < 0)
+        return error("result '%" + value->name() + "' would have a negative size: " + type.text());
     value->set_type(std::move(type));
     if (contents_[i])
       for (Dim& d : *contents_[i])

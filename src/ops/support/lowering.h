@@ -35,8 +35,9 @@ int axis_value(Nest& nest, int axis, DType dtype);
 Result<Kernel> pointwise_kernel(const LowerContext& c,
                                 const std::function<int(Nest& nest, std::span<const int> loaded)>& body);
 // Result 0 where `body` gives the expression at the given axes (one per dim of the result).
-Result<Kernel> indexed_kernel(const LowerContext& c,
-                              const std::function<int(Nest& nest, const Declared& declared, std::span<const int> axes)>& body);
+Result<Kernel> indexed_kernel(
+    const LowerContext& c,
+    const std::function<int(Nest& nest, const Declared& declared, std::span<const int> axes)>& body);
 // A family alone: the nest only stores the anchor's result.
 Result<Kernel> problem_kernel(const LowerContext& c, std::string_view family, AttributeMap attributes);
 

@@ -56,7 +56,8 @@ Result<std::pair<int, int>> load_scales(const LowerContext& c, Nest& nest, const
   if (c.integer("block") != 0) return c.error("no kernel for blocked scales");
   std::vector<Index> where;
   if (c.type(1).rank() == 1) {
-    const int64_t axis = c.integer("axis") < 0 ? c.integer("axis") + static_cast<int64_t>(axes.size()) : c.integer("axis");
+    const int64_t axis =
+        c.integer("axis") < 0 ? c.integer("axis") + static_cast<int64_t>(axes.size()) : c.integer("axis");
     where.push_back(c.type(1).dims[0].constant() == 1 ? Index{} : at(axes[idx(axis)]));
   }
   // A scale that may not fit the axis reads nothing outside.

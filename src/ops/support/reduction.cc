@@ -42,7 +42,8 @@ N identity_of(Reduction kind, DType dtype) {
     if (kind == Reduction::product) return N(1);
     const int bits = bit_width(dtype);
     if constexpr (std::is_same_v<N, double>) {
-      return kind == Reduction::min ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity();
+      return kind == Reduction::min ? std::numeric_limits<double>::infinity()
+                                    : -std::numeric_limits<double>::infinity();
     } else if constexpr (std::is_same_v<N, int64_t>) {
       const int64_t high = std::numeric_limits<int64_t>::max() >> (64 - bits);
       return kind == Reduction::min ? high : -high - 1;
@@ -78,7 +79,8 @@ void reduce_tensor(const Tensor& x, Reduction kind, const std::vector<bool>& dro
                           const int64_t n = std::min(kBlock, count - done);
                           load_block(dtype, x.data(), offsets[0] + done * steps[0], steps[0], n, block.data());
                           N* sum = sums.get() + offsets[1] + done * steps[1];
-                          for (int64_t i = 0; i < n; ++i) sum[i * steps[1]] = combine(kind, sum[i * steps[1]], block[idx(i)]);
+                          for (int64_t i = 0; i < n; ++i)
+                            sum[i * steps[1]] = combine(kind, sum[i * steps[1]], block[idx(i)]);
                         }
                       });
       store_block(dtype, y.mutable_data(), 0, 1, y.elements(), sums.get());

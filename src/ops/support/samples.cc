@@ -51,7 +51,8 @@ std::vector<std::string_view> split(std::string_view text) {
 Result<double> parse_number(std::string_view text) {
   double value;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (code != std::errc() || end != text.data() + text.size()) return usage_error("'" + std::string(text) + "' is no number");
+  if (code != std::errc() || end != text.data() + text.size())
+    return usage_error("'" + std::string(text) + "' is no number");
   return value;
 }
 
@@ -105,9 +106,9 @@ void random_elements(Tensor& tensor, const std::optional<std::pair<double, doubl
         access.store(tensor.mutable_data(), i, N(real, uniform() * 4 - 2));
       } else {
         constexpr bool is_real = std::is_same_v<N, double>;
-        const auto [low, high] = limits.value_or(is_real                          ? std::pair(-3.0, 3.0)
+        const auto [low, high] = limits.value_or(is_real                       ? std::pair(-3.0, 3.0)
                                                  : std::is_same_v<N, uint64_t> ? std::pair(0.0, 9.0)
-                                                                                  : std::pair(-5.0, 5.0));
+                                                                               : std::pair(-5.0, 5.0));
         if constexpr (is_real) access.store(tensor.mutable_data(), i, low + uniform() * (high - low));
         else access.store(tensor.mutable_data(), i, static_cast<N>(std::floor(low + uniform() * (high - low + 1))));
       }
@@ -188,9 +189,11 @@ Result<std::vector<RuntimeValue>> sample_inputs(const Sample& sample, uint64_t s
   std::vector<RuntimeValue> values;
   for (const SampleInput& input : inputs) {
     if (input.constant) continue;
-    if (!input.type.is_ranked_tensor()) return usage_error("input '" + input.name + "' needs a rank", std::string(sample.text));
+    if (!input.type.is_ranked_tensor())
+      return usage_error("input '" + input.name + "' needs a rank", std::string(sample.text));
     for (const Dim& dim : input.type.dims)
-      for (const std::string& name : dim.symbols()) symbols.emplace(name, 2 + static_cast<int64_t>(symbols.size() + 1) % 4);
+      for (const std::string& name : dim.symbols())
+        symbols.emplace(name, 2 + static_cast<int64_t>(symbols.size() + 1) % 4);
     Tensor tensor = TRY(Tensor::allocate(input.type.dtype, TRY(evaluate(input.type.dims, symbols))));
     random_elements(tensor, input.limits, random);
     values.emplace_back(std::move(tensor));

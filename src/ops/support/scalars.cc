@@ -229,10 +229,10 @@ bool apply_comparison(Scalar function, const N* a, const N* b, bool* y, int64_t 
   return false;
 }
 
-#define BURNISH_SCALARS(N)                                                                   \
-  template bool apply_unary<N>(Scalar, const N*, N*, int64_t);                               \
-  template bool apply_binary<N>(Scalar, const N*, const N*, N*, int64_t, int);               \
-  template bool apply_test<N>(Scalar, const N*, bool*, int64_t);                             \
+#define BURNISH_SCALARS(N)                                                     \
+  template bool apply_unary<N>(Scalar, const N*, N*, int64_t);                 \
+  template bool apply_binary<N>(Scalar, const N*, const N*, N*, int64_t, int); \
+  template bool apply_test<N>(Scalar, const N*, bool*, int64_t);               \
   template bool apply_comparison<N>(Scalar, const N*, const N*, bool*, int64_t);
 BURNISH_SCALARS(double)
 BURNISH_SCALARS(int64_t)

@@ -18,9 +18,7 @@ Sizes row_major_strides(std::span<const int64_t> dims) {
   return strides;
 }
 
-int64_t element_count(std::span<const int64_t> dims) {
-  return checked_product(dims).value_or(0);
-}
+int64_t element_count(std::span<const int64_t> dims) { return checked_product(dims).value_or(0); }
 
 std::string text(std::span<const int64_t> dims) {
   std::string result;

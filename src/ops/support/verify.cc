@@ -36,8 +36,8 @@ Status verify_operands(const NodeView& view, const Operator& definition) {
   const auto specs = definition.operands;
   const bool variadic = !specs.empty() && specs.back().arity == Arity::variadic;
   if (node.operand_count() > specs.size() && !variadic)
-    return view.error(std::string(definition.name) + " takes at most " + std::to_string(specs.size()) + " operands, not " +
-                      std::to_string(node.operand_count()));
+    return view.error(std::string(definition.name) + " takes at most " + std::to_string(specs.size()) +
+                      " operands, not " + std::to_string(node.operand_count()));
   const Value* first = node.operand(0);
   for (std::size_t i = 0; i < std::max(node.operand_count(), specs.size()); ++i) {
     const OperandSpec& spec = specs[std::min(i, specs.size() - 1)];
