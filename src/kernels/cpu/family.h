@@ -20,7 +20,7 @@ struct Family {
                           std::span<const Storage> storages);
 };
 
-extern const Family kConvolution, kDepthwise, kMatmul, kMatmulAny, kPooling, kAttention;
+extern const Family kConvolution, kDepthwise, kMatmul, kMatmulAny, kPooling, kAttention, kNests;
 
 int64_t integer(const AttributeMap& attributes, std::string_view name, int64_t otherwise);
 double real(const AttributeMap& attributes, std::string_view name, double otherwise);
