@@ -9,7 +9,7 @@
 namespace burnish {
 namespace {
 
-const Family* const kFamilies[] = {&kDepthwise, &kConvolution, &kMatmul, &kMatmulAny, &kPooling, &kAttention};
+const Family* const kFamilies[] = {&kDepthwise, &kConvolution, &kMatmul, &kMatmulAny, &kPooling, &kAttention, &kNests};
 
 }  // namespace
 
