@@ -155,10 +155,13 @@ void expect_matches_evaluator(const NestCase& test, unsigned seed) {
       // The same bits however the tasks are cut.
       if (variant == 0) first = std::move(memory);
       else
-        for (std::size_t i = 0; i < count; ++i)
-          ASSERT_EQ(std::memcmp(first[i]->data(), memory[i]->data(), first[i]->bytes()), 0)
-              << nest.operands[i].name << " depends on the cut of tasks at x86-64-v" << level << "\n"
-              << print(nest);
+        for (std::size_t i = 0; i < count; ++i) {
+          const auto [a, b] = std::mismatch(first[i]->data(), first[i]->data() + first[i]->bytes(), memory[i]->data());
+          ASSERT_EQ(b - memory[i]->data(), static_cast<std::ptrdiff_t>(first[i]->bytes()))
+              << nest.operands[i].name << " depends on the cut of " << tasks << " tasks at x86-64-v" << level << " ("
+              << variant << ")\n"
+              << print(nest) << storages[i].format.text();
+        }
     }
   }
 }

@@ -218,7 +218,7 @@ class Former {
   bool can_collapse(int a, int b) {
     if (!together(a, b)) return false;
     for (const auto& axis : form_.axes)
-      if (axis.bound == a) return false;
+      if (axis.bound == a || axis.bound == b) return false;
     if (form_.axes[u(a)].bound >= 0 || form_.axes[u(b)].bound >= 0) return false;
     for (int e : live()) {
       const auto& expression = form_.nest.expressions[u(e)];
