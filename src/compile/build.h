@@ -14,36 +14,43 @@ namespace burnish {
 
 // Why something was done, or not (docs/architecture.md, "Say why").
 struct Decision {
-  std::string id;      // "fallback.reference", "fuse.epilogue", "select.tactic" ...
-  std::string node;    // the user's layer
+  std::string id;    // "fallback.reference", "fuse.epilogue", "select.tactic" ...
+  std::string node;  // the user's layer
   std::string what, why, remedy;
 };
 
 enum class Fallback : uint8_t { allow, warn, error };
 
 struct BuildOptions {
-  std::string cpu = "host";
+  std::string cpu = "host";  // a list: "x86-64-v3,x86-64-v4", "portable" for just these
   Fallback fallback = Fallback::warn;
   bool exact = false;
   double derived_limit = 1.0;
-  int threads = 0;                        // for compiling; 0 = all
+  int threads = 0;                                  // for compiling; 0 = all
   std::map<std::string, Type, std::less<>> shapes;  // input name -> type that replaces the model's
-  std::vector<std::string> disabled;      // "stage.pass"
-  std::vector<std::string> print_after;   // "stage.pass" or "stage" or "all"
-  int stop_after_passes = -1;             // bisect: run only the first n optional passes
+  std::vector<std::string> disabled;     // "stage.pass"; also "fuse.epilogues", "fuse.prologues", "place.in_place",
+                                         // "place.concats"
+  std::vector<std::string> print_after;  // "stage.pass" or "stage" or "all"
+  int stop_after_passes = -1;            // bisect: run only the first n optional passes
   std::map<std::string, std::string, std::less<>> forced;  // family -> tactic name prefix
-  int64_t fold_bytes = int64_t{256} << 20;  // a folded constant may not be larger
+  int64_t fold_bytes = int64_t{256} << 20;                 // a folded constant may not be larger
   std::function<void(std::string_view stage, double fraction)> progress;
   std::function<bool()> cancelled;
 };
 
 struct BuildResult {
-  std::shared_ptr<const Program> program;
-  std::shared_ptr<const Graph> simplified;  // as it stood after `simplify`
+  std::shared_ptr<const Program> program;              // the first image
+  std::vector<std::shared_ptr<const Program>> images;  // one per entry of BuildOptions::cpu
+  std::shared_ptr<const Graph> simplified;             // as it stood after `simplify`
   std::vector<Decision> decisions;
-  struct Timing { std::string pass; double seconds; bool changed; };
+  struct Timing {
+    std::string pass;
+    double seconds;
+    bool changed;
+  };
   std::vector<Timing> timings;
-  int64_t weight_bytes = 0, derived_bytes = 0;
+  int64_t weight_bytes = 0, derived_bytes = 0;          // of the first image: constants, and what repacking adds
+  int64_t nodes = 0, kernels = 0, reference_nodes = 0;  // nodes that were scheduled, kernels run, nodes without one
 };
 
 // Consumes the graph.

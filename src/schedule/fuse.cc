@@ -17,8 +17,7 @@ std::vector<Value*> Unit::inputs() const {
   std::vector<Value*> list;
   for (std::size_t i = 0; i < operands.size(); ++i)
     if (operands[i] != nullptr && (kind != Kind::kernel || !kernel.is_output(i))) list.push_back(operands[i]);
-  if (kind == Kind::control)
-    captured_values(node(), [&](Value* value) { list.push_back(value); });
+  if (kind == Kind::control) captured_values(node(), [&](Value* value) { list.push_back(value); });
   return list;
 }
 
@@ -183,6 +182,16 @@ class Fuser {
                                 unit.name);
         fold_scalars(group);
         unit.tactics = options_.target->tactics(group.kernel, &why);
+        // What lies on the heap is plain.
+        std::erase_if(unit.tactics, [&](const Tactic& tactic) {
+          for (std::size_t i = 0; i < group.operands.size(); ++i)
+            if (needs_heap(*group.operands[i], options_.early) && !tactic.ports[i].any_strides &&
+                !tactic.ports[i].format.is_plain()) {
+              why = "its sizes are only known while it runs, and " + tactic.name + " wants another format";
+              return true;
+            }
+          return false;
+        });
         if (!unit.tactics.empty()) {
           unit.kind = Unit::Kind::kernel;
           unit.kernel = std::move(group.kernel);
@@ -265,8 +274,8 @@ class Fuser {
     std::string why;
     auto tactics = options_.target->tactics(group.kernel, &why);
     if (tactics.empty()) {
-      notes_.push_back({"fuse.epilogue", units_[consumer].name,
-                        fmt::format("not fused with {}", units_[producer].name), why, ""});
+      notes_.push_back(
+          {"fuse.epilogue", units_[consumer].name, fmt::format("not fused with {}", units_[producer].name), why, ""});
       return false;
     }
     absorb(producer, consumer, std::move(group), std::move(tactics));

@@ -247,9 +247,8 @@ bool append(Group& producer, const Group& consumer) {
     const int output = result.output_of(consumer.operands[at_size(load.operand)]);
     if (output < 0) continue;
     if (load.guarded) return false;
-    const auto store = std::ranges::find_if(to.statements, [&](const Statement& s) {
-      return s.kind == Statement::Kind::store && s.operand == output;
-    });
+    const auto store = std::ranges::find_if(
+        to.statements, [&](const Statement& s) { return s.kind == Statement::Kind::store && s.operand == output; });
     if (store == to.statements.end() || (found && store->axes != inner)) return false;
     inner = store->axes;
     found = true;

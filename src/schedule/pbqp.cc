@@ -89,8 +89,7 @@ void PairwiseChoice::decide(int vertex) {
 
 std::vector<int> PairwiseChoice::solve() {
   std::set<std::pair<std::size_t, int>> by_degree;
-  for (std::size_t v = 0; v < vertices_.size(); ++v)
-    by_degree.emplace(vertices_[v].edges.size(), static_cast<int>(v));
+  for (std::size_t v = 0; v < vertices_.size(); ++v) by_degree.emplace(vertices_[v].edges.size(), static_cast<int>(v));
   while (!by_degree.empty()) {
     auto [degree, vertex] = *by_degree.begin();
     // Nothing small is left: the vertex with the most edges takes most of the knot with it.

@@ -13,7 +13,9 @@ class PairwiseChoice {
  public:
   // Returns the vertex's number. At least one choice.
   int add_vertex(std::vector<double> costs);
-  void add_cost(int vertex, int choice, double cost) { vertices_[static_cast<std::size_t>(vertex)].costs[static_cast<std::size_t>(choice)] += cost; }
+  void add_cost(int vertex, int choice, double cost) {
+    vertices_[static_cast<std::size_t>(vertex)].costs[static_cast<std::size_t>(choice)] += cost;
+  }
   // costs[i * choices(v) + k] is added when u takes i and v takes k.
   void add_edge(int u, int v, std::vector<double> costs);
   std::size_t choices(int vertex) const { return vertices_[static_cast<std::size_t>(vertex)].costs.size(); }

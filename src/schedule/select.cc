@@ -15,7 +15,8 @@ bool is_constant(const Value& value) { return value.producer() != nullptr && val
 double likely_bytes(const Type& type) {
   double bytes = static_cast<double>(byte_size(type.dtype));
   for (const Dim& d : type.dims)
-    bytes *= d.is_constant() ? static_cast<double>(d.value()) : static_cast<double>(std::max<int64_t>(d.range().low, 64));
+    bytes *=
+        d.is_constant() ? static_cast<double>(d.value()) : static_cast<double>(std::max<int64_t>(d.range().low, 64));
   return bytes;
 }
 
@@ -34,8 +35,9 @@ constexpr double kStep = 2e-6;           // seconds to start a kernel
 
 class Selector {
  public:
-  Selector(const std::vector<Unit>& units, const SelectOptions& options, std::vector<ScheduleNote>& notes)
-      : units_(units), options_(options), notes_(notes) {}
+  Selector(const Graph& graph, const std::vector<Unit>& units, const SelectOptions& options,
+           std::vector<ScheduleNote>& notes)
+      : graph_(graph), units_(units), options_(options), notes_(notes) {}
 
   Result<Selection> run() {
     collect_formats();
@@ -60,7 +62,10 @@ class Selector {
   bool has_choice(const Value* value) const {
     return value != nullptr && !is_constant(*value) && !needs_heap(*value, options_.early);
   }
-  bool must_be_plain(const Value* value) const { return value->producer() == nullptr || value->is_output(); }
+  // What others see, outside this graph.
+  bool must_be_plain(const Value* value) const {
+    return value->producer() == nullptr || value->is_output() || value->graph() != &graph_;
+  }
 
   bool offer(const Value* value, const Format& format) {
     if (!has_choice(value)) return false;
@@ -182,8 +187,7 @@ class Selector {
         }
       }
     }
-    if (ways.empty())
-      return refused("no tactic is left for this kernel", unit.name, "force another tactic, or none");
+    if (ways.empty()) return refused("no tactic is left for this kernel", unit.name, "force another tactic, or none");
     std::vector<double> costs;
     for (const Tactic& way : ways) costs.push_back(way.seconds + kStep);
     const int vertex = unit_vertices_.back() = choices_.add_vertex(costs);
@@ -236,8 +240,8 @@ class Selector {
       return same_layout(f, wanted, to->type().dims) ? 0.0 : kStep + 2 * likely_bytes(to->type()) / kStridedRate;
     };
     const Format plain = Format::plain(to->type().dtype, to->type().rank());
-    std::vector<Format> sources = has_choice(from) ? formats_[from] : std::vector<Format>{
-        Format::plain(from->type().dtype, from->type().rank())};
+    std::vector<Format> sources =
+        has_choice(from) ? formats_[from] : std::vector<Format>{Format::plain(from->type().dtype, from->type().rank())};
     std::vector<double> edge;
     for (const Format& f : sources) {
       const auto seen = view_format(unit.node(), f);
@@ -262,7 +266,8 @@ class Selector {
       std::vector<double> edge;
       for (const Format& f : formats_[from])
         for (const Format& wanted : formats_[to])
-          edge.push_back(same_layout(f, wanted, to->type().dims) ? 0 : kStep + 2 * likely_bytes(from->type()) / kStridedRate);
+          edge.push_back(
+              same_layout(f, wanted, to->type().dims) ? 0 : kStep + 2 * likely_bytes(from->type()) / kStridedRate);
       if (from != to) choices_.add_edge(vertex_of(from), vertex, std::move(edge));
     }
   }
@@ -273,12 +278,14 @@ class Selector {
     for (std::size_t w = 0; w < ways.size(); ++w)
       if (ways[w].name != won.name && losers.find(ways[w].name) == std::string::npos)
         losers += fmt::format("{}{} {:.1f} us", losers.empty() ? "" : ", ", ways[w].name, ways[w].seconds * 1e6);
-    notes_.push_back({"select.tactic", unit.name,
-                      fmt::format("{}{}, estimated {:.1f} us",
-                                  unit.kernel.anchor ? unit.kernel.anchor->family + ": " : "", won.name, won.seconds * 1e6),
-                      won.why + (losers.empty() ? "" : "; others: " + losers), ""});
+    notes_.push_back(
+        {"select.tactic", unit.name,
+         fmt::format("{}{}, estimated {:.1f} us", unit.kernel.anchor ? unit.kernel.anchor->family + ": " : "", won.name,
+                     won.seconds * 1e6),
+         won.why + (losers.empty() ? "" : "; others: " + losers), ""});
   }
 
+  const Graph& graph_;
   const std::vector<Unit>& units_;
   const SelectOptions& options_;
   std::vector<ScheduleNote>& notes_;
@@ -291,9 +298,9 @@ class Selector {
 
 }  // namespace
 
-Result<Selection> select(const std::vector<Unit>& units, const SelectOptions& options,
+Result<Selection> select(const Graph& graph, const std::vector<Unit>& units, const SelectOptions& options,
                          std::vector<ScheduleNote>& notes) {
-  return Selector(units, options, notes).run();
+  return Selector(graph, units, options, notes).run();
 }
 
 }  // namespace burnish

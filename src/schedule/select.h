@@ -25,7 +25,7 @@ struct SelectOptions {
   SymbolSet early;
   std::map<std::string, std::string, std::less<>> forced;  // family -> start of a tactic's name
 };
-Result<Selection> select(const std::vector<Unit>& units, const SelectOptions& options,
+Result<Selection> select(const Graph& graph, const std::vector<Unit>& units, const SelectOptions& options,
                          std::vector<ScheduleNote>& notes);
 
 bool is_constant(const Value& value);

@@ -1,0 +1,190 @@
+#include "compile/build.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "compile/emit.h"
+#include "compile/pipeline.h"
+#include "compile/reference_graph.h"
+#include "kernels/cpu/cpu_target.h"
+#include "ops/operator.h"
+#include "schedule/fuse.h"
+#include "schedule/place.h"
+#include "schedule/select.h"
+
+namespace burnish {
+namespace {
+
+constexpr int kMaxBodies = 60;
+constexpr const char* kScheduling[] = {"fuse.epilogues", "fuse.prologues", "place.in_place", "place.concats"};
+
+Result<std::vector<CpuFeatures>> parse_cpus(std::string_view list) {
+  std::vector<CpuFeatures> cpus;
+  if (list == "portable") list = "x86-64-v3,x86-64-v4";
+  while (true) {
+    const std::size_t comma = list.find(',');
+    cpus.push_back(TRY(parse_cpu(list.substr(0, comma))));
+    if (comma == std::string_view::npos) return cpus;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+// Does the processor have a kernel for the composite as a whole? The level does not matter for that.
+bool keep_whole(const Node& node) {
+  const Operator* definition = node.definition();
+  if (definition == nullptr || definition->lower == nullptr) return false;
+  for (const Value* operand : node.operands())
+    if (operand != nullptr && !operand->type().is_ranked_tensor()) return false;
+  LowerContext context(node);
+  const auto kernel = definition->lower(context);
+  static const CpuTarget target{CpuFeatures{}};
+  return kernel.has_value() && !target.tactics(*kernel, nullptr).empty();
+}
+
+class Stopwatch {
+ public:
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    return std::chrono::duration<double>(now - std::exchange(start_, now)).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+// One program, for one processor level.
+class ImageBuilder {
+ public:
+  ImageBuilder(const Graph& graph, const CpuFeatures& cpu, const BuildOptions& options, ThreadPool& pool)
+      : graph_(graph), target_(cpu), options_(options), pool_(pool), references_(graph) {}
+
+  Result<std::shared_ptr<const Program>> run(BuildResult& result) {
+    std::unique_ptr<Program> root = TRY(schedule(graph_, {}, 0));
+    result.timings.push_back({"schedule", watch_.lap(), true});
+    if (options_.fallback == Fallback::error && !references_missing_.empty())
+      return refused("some layers have no kernel: " + references_missing_, {},
+                     "allow reference steps with the fallback 'warn' or 'allow'");
+    EmitOptions emission;
+    emission.target = &target_;
+    emission.pool = &pool_;
+    emission.cancelled = options_.cancelled;
+    if (options_.progress) emission.progress = [&](double done) { options_.progress("emit", done); };
+    TRY(emit(jobs_, *root, emission));
+    result.timings.push_back({"emit", watch_.lap(), true});
+    if (!root->code.empty()) root->cpu = target_.features().text();
+    const std::shared_ptr<const Graph> references = references_.take();
+    give_graph(*root, references);
+    TRY(verify(*root));
+    if (result.images.empty()) {
+      result.weight_bytes = weight_bytes_;
+      result.derived_bytes = derived_bytes_;
+      result.nodes = nodes_;
+      result.kernels = static_cast<int64_t>(jobs_.size());
+      result.reference_nodes = reference_nodes_;
+      for (ScheduleNote& n : notes_) result.decisions.push_back({n.id, n.node, n.what, n.why, n.remedy});
+    }
+    return std::shared_ptr<const Program>(std::move(root));
+  }
+
+ private:
+  bool enabled(std::string_view name) const {
+    return std::ranges::find(options_.disabled, name) == options_.disabled.end();
+  }
+
+  Result<std::unique_ptr<Program>> schedule(const Graph& graph, const SymbolSet& outer, int depth) {
+    if (depth > kMaxBodies) return refused(fmt::format("control flow nests more than {} deep", kMaxBodies));
+    FuseOptions fusing;
+    fusing.target = &target_;
+    fusing.early = early_symbols(graph, outer);
+    fusing.epilogues = enabled("fuse.epilogues");
+    fusing.prologues = enabled("fuse.prologues");
+    const std::vector<Unit> units = TRY(fuse(graph, fusing, notes_));
+    for (const Unit& unit : units) {
+      nodes_ += static_cast<int64_t>(unit.nodes.size());
+      if (unit.kind != Unit::Kind::reference) continue;
+      ++reference_nodes_;
+      if (reference_nodes_ <= 5) references_missing_ += (references_missing_.empty() ? "" : ", ") + unit.name;
+    }
+    const Selection selection = TRY(select(graph, units, {fusing.early, options_.forced}, notes_));
+    PlaceOptions placing;
+    placing.early = fusing.early;
+    placing.target = &target_;
+    placing.in_place = enabled("place.in_place");
+    placing.join_concats = enabled("place.concats");
+    placing.body = [&](const Graph& region, const SymbolSet& symbols) { return schedule(region, symbols, depth + 1); };
+    placing.reference_number = [&](const Node& node) { return references_.add(node); };
+    Placed placed = TRY(place(graph, units, selection, placing, notes_));
+    for (KernelJob& job : placed.jobs) jobs_.push_back(std::move(job));
+    weight_bytes_ += placed.weight_bytes;
+    derived_bytes_ += placed.derived_bytes;
+    return std::move(placed.program);
+  }
+
+  static void give_graph(Program& program, const std::shared_ptr<const Graph>& graph) {
+    program.graph = graph;
+    for (const auto& body : program.bodies) give_graph(*body, graph);
+  }
+
+  const Graph& graph_;
+  CpuTarget target_;
+  const BuildOptions& options_;
+  ThreadPool& pool_;
+  ReferenceGraph references_;
+  std::vector<KernelJob> jobs_;
+  std::vector<ScheduleNote> notes_;
+  std::string references_missing_;
+  int64_t nodes_ = 0, reference_nodes_ = 0, weight_bytes_ = 0, derived_bytes_ = 0;
+  Stopwatch watch_;
+};
+
+Status set_shapes(Graph& graph, const BuildOptions& options) {
+  for (const auto& [name, type] : options.shapes) {
+    const auto input = std::ranges::find_if(graph.inputs(), [&](const auto& i) { return i->name() == name; });
+    if (input == graph.inputs().end())
+      return usage_error(fmt::format("the model has no input '{}'", name), "--shapes", "'inspect' prints the inputs");
+    const Type& declared = (*input)->type();
+    if (!type.is_ranked_tensor() ||
+        (declared.is_ranked_tensor() && (declared.rank() != type.rank() || declared.dtype != type.dtype)))
+      return usage_error(fmt::format("'{}' is {}, which {} does not fit", name, declared.text(), type.text()),
+                         "--shapes");
+    (*input)->set_type(type);
+  }
+  if (options.shapes.empty()) return ops::infer(graph);
+  for (const auto& node : graph.nodes()) TRY(ops::infer_new(*node));
+  return {};
+}
+
+}  // namespace
+
+Result<BuildResult> build(std::unique_ptr<Graph> graph, const BuildOptions& options) {
+  BuildOptions passes = options;
+  std::erase_if(passes.disabled,
+                [](const std::string& name) { return std::ranges::find(kScheduling, name) != std::end(kScheduling); });
+  const std::vector<CpuFeatures> cpus = TRY(parse_cpus(options.cpu));
+  PassRunner runner = TRY(make_pass_runner(passes, keep_whole));
+  const auto report = [&](std::string_view stage, double done) {
+    if (options.progress) options.progress(stage, done);
+  };
+  BuildResult result;
+  report("simplify", 0);
+  ops::bind_operators(*graph);
+  TRY(ops::verify(*graph));
+  TRY(set_shapes(*graph, options));
+  TRY(simplify(*graph, runner));
+  result.simplified = graph->clone();
+  report("decompose", 0);
+  TRY(decompose(*graph, runner));
+  for (const PassRunner::Timing& t : runner.timings()) result.timings.push_back({t.pass, t.seconds, t.changed});
+
+  report("emit", 0);
+  ThreadPool pool(options.threads > 0 ? options.threads : available_processors());
+  for (const CpuFeatures& cpu : cpus)
+    result.images.push_back(TRY(ImageBuilder(*graph, cpu, options, pool).run(result)));
+  result.program = result.images.front();
+  report("emit", 1);
+  return result;
+}
+
+}  // namespace burnish
