@@ -1,0 +1,37 @@
+#pragma once
+// The options that say how a model is compiled, the same for every subcommand that does so.
+
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/shapes.h"
+#include "compile/build.h"
+
+namespace burnish::cli {
+
+struct BuildFlags {
+  std::vector<std::string> shapes, disable, print_after, force;
+  std::string cpu = "host", fallback = "warn";
+  bool exact = false;
+  double derived_limit = 1.0;
+  std::vector<CLI::Option*> options;       // of models alone: wrong usage with an engine
+  std::vector<CLI::Option*> both_options;  // of engines too
+};
+
+// Those that only change the graph; `cpu`, too: all of them.
+void add_graph_flags(CLI::App& app, BuildFlags& flags);
+void add_build_flags(CLI::App& app, BuildFlags& flags);
+
+// Without `shapes`, which need the graph.
+Result<BuildOptions> to_options(const BuildFlags& flags);
+Result<Fallback> parse_fallback(const std::string& text);
+// An engine is built already: an error names the first option that came with it.
+Status refuse_build_flags(const BuildFlags& flags, const std::string& path);
+
+// 0 stands for all processors.
+void add_threads(CLI::App& app, int& threads);
+int thread_count(int threads);
+
+}  // namespace burnish::cli

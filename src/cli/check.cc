@@ -1,0 +1,145 @@
+// burnish check: what of a model would be compiled, run on references, or is unknown, before anything is compiled.
+
+#include <algorithm>
+#include <map>
+
+#include "cli/command.h"
+#include "cli/stages.h"
+#include "kernels/cpu/cpu_target.h"
+#include "ops/operator.h"
+
+namespace burnish::cli {
+namespace {
+
+constexpr std::size_t kShownLayers = 3;
+
+enum class Coverage : uint8_t { compiled, known, reference, unknown };
+
+std::string_view name(Coverage coverage) {
+  switch (coverage) {
+    case Coverage::compiled: return "compiled";
+    case Coverage::known: return "known";  // what it is made of was not looked at, because other operators are unknown
+    case Coverage::reference: return "reference";
+    case Coverage::unknown: return "unknown";
+  }
+  return "unknown";
+}
+
+struct Row {
+  Coverage coverage;
+  std::string op, reason;
+  std::vector<std::string> layers;
+};
+
+struct Options {
+  std::string model;
+  BuildFlags build;
+};
+
+// Empty when the processor has a kernel for the node, else why it has none.
+std::string why_reference(const Node& node, const Target& target) {
+  if (node.definition()->lower == nullptr) return "no kernel yet";
+  LowerContext context(node);
+  const auto kernel = node.definition()->lower(context);
+  if (!kernel) return kernel.error().what;
+  std::string why_not = "no tactic";
+  return target.tactics(*kernel, &why_not).empty() ? why_not : std::string();
+}
+
+class Table {
+ public:
+  void add(Coverage coverage, const std::string& op, const std::string& reason, const std::string& layer) {
+    Row& row = rows_[std::tuple(coverage, op, reason)];
+    row.coverage = coverage;
+    row.op = op;
+    row.reason = reason;
+    row.layers.push_back(layer);
+    ++counts_[static_cast<std::size_t>(coverage)];
+  }
+  int64_t count(Coverage coverage) const { return counts_[static_cast<std::size_t>(coverage)]; }
+  const auto& rows() const { return rows_; }
+
+ private:
+  std::map<std::tuple<Coverage, std::string, std::string>, Row> rows_;
+  int64_t counts_[4] = {};
+};
+
+void print_table(const Console& console, const Table& table) {
+  for (const auto& [key, row] : table.rows()) {
+    std::string where;
+    if (row.coverage == Coverage::reference || row.coverage == Coverage::unknown) {
+      const std::size_t shown = console.verbose ? row.layers.size() : std::min(kShownLayers, row.layers.size());
+      for (std::size_t i = 0; i < shown; ++i) where += fmt::format("{}'{}'", i > 0 ? ", " : "  at ", row.layers[i]);
+      if (shown < row.layers.size()) where += fmt::format(" and {} more", row.layers.size() - shown);
+    }
+    console.print("{:>7}  {:<10} {}{}{}\n", row.layers.size(), name(row.coverage), printable(row.op),
+                  row.reason.empty() ? "" : " (" + printable(row.reason) + ")", printable(where));
+  }
+}
+
+Result<Table> cover(Opened opened, const BuildFlags& flags) {
+  Table table;
+  if (!opened.unknown.empty()) {
+    for (const UnknownOperator& u : opened.unknown)
+      table.add(Coverage::unknown, (u.domain.empty() ? "" : u.domain + ".") + u.op_type, "", u.node);
+    walk(*opened.graph, [&](Node& node) {
+      if (node.definition() != nullptr && node.op() != "constant")
+        table.add(Coverage::known, node.op(), "", node.source());
+    });
+    return table;
+  }
+  const CpuFeatures cpu = flags.cpu == "host" ? host_cpu() : TRY(parse_cpu(flags.cpu));
+  const CpuTarget target(cpu);
+  const auto graph = TRY(shaped_graph(std::move(opened), flags));
+  TRY(run_stages(*graph, flags, "decompose", [](const Graph&) {}));
+  walk(*graph, [&](Node& node) {
+    if (node.op() == "constant") return;
+    const std::string why = node.region_count() > 0 ? std::string() : why_reference(node, target);
+    table.add(why.empty() ? Coverage::compiled : Coverage::reference, node.op(), why, node.source());
+  });
+  return table;
+}
+
+Result<int> check(Console& console, const Options& options) {
+  const Fallback fallback = TRY(parse_fallback(options.build.fallback));
+  const Table table = TRY(cover(TRY(open_model(options.model)), options.build));
+  Json rows = Json::array();
+  for (const auto& [key, row] : table.rows())
+    rows.push_back({{"operator", row.op},
+                    {"coverage", name(row.coverage)},
+                    {"reason", row.reason},
+                    {"count", row.layers.size()},
+                    {"layers", row.layers}});
+  const int64_t unknown = table.count(Coverage::unknown), references = table.count(Coverage::reference);
+  console.report = {{"model", options.model},
+                    {"compiled", table.count(Coverage::compiled)},
+                    {"known", table.count(Coverage::known)},
+                    {"reference", references},
+                    {"unknown", unknown},
+                    {"operators", rows}};
+  print_table(console, table);
+  if (unknown > 0) {
+    console.print("{} nodes known, {} unknown: the model cannot be built\n", table.count(Coverage::known), unknown);
+    return static_cast<int>(ErrorCode::refused);
+  }
+  console.print("{} nodes compiled, {} on references\n", table.count(Coverage::compiled), references);
+  return references > 0 && fallback == Fallback::error ? static_cast<int>(ErrorCode::refused) : 0;
+}
+
+Action setup(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("model", options->model, "Model")->required()->type_name("MODEL");
+  add_build_flags(app, options->build);
+  return [options](Console& console) { return check(console, *options); };
+}
+
+}  // namespace
+
+constinit const Command kCheck = {
+    "check", "List which operators are compiled, run on references, or are unknown",
+    R"(  burnish check model.onnx                    exit code 0 when every operator is known, else 3
+  burnish check model.onnx --fallback error   3 also when some run on references
+  burnish check model.onnx --json             every layer)",
+    setup};
+
+}  // namespace burnish::cli

@@ -1,0 +1,38 @@
+#pragma once
+// MODEL and ENGINE arguments, told apart by their contents.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "import/onnx/import.h"
+#include "ir/graph.h"
+#include "runtime/plan.h"
+
+namespace burnish::cli {
+
+struct Opened {
+  std::string path;
+  std::unique_ptr<Graph> graph;          // of a model
+  std::shared_ptr<const Plan> plan;      // of an engine
+  std::vector<UnknownOperator> unknown;  // operators that the catalogue lacks
+  bool engine() const { return plan != nullptr; }
+};
+
+Result<Opened> open(const std::string& path);
+// Engines are wrong usage here.
+Result<Opened> open_model(const std::string& path);
+// Models whose operators are all known; the error lists those that are not.
+Result<Opened> open_known(const std::string& path);
+Status require_known(const Opened& opened);
+
+struct InputInfo {
+  std::string name;
+  Type type;
+};
+std::vector<InputInfo> inputs_of(const Graph& graph);
+
+// Nodes of the graph and its bodies, constants not counted.
+int64_t count_nodes(const Graph& graph);
+
+}  // namespace burnish::cli

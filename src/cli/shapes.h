@@ -1,0 +1,19 @@
+#pragma once
+// --shapes "NAME=f32[1..8..64,3,224,224]": one number or min..opt..max for each dim.
+
+#include <span>
+#include <string>
+
+#include "compile/shapes.h"
+#include "ir/graph.h"
+
+namespace burnish::cli {
+
+struct Shapes {
+  InputTypes types;
+  SymbolTable opt;  // what to expect of each symbol: for tuning, and for inputs that nobody gives
+};
+
+Result<Shapes> read_shapes(std::span<const std::string> texts, const Graph& graph);
+
+}  // namespace burnish::cli

@@ -1,0 +1,33 @@
+#include "cli/subject.h"
+
+namespace burnish::cli {
+
+Result<Subject> Subject::of(std::shared_ptr<const Program> program, int threads) {
+  Subject subject;
+  subject.executor_ = TRY(Executor::create(std::move(program)));
+  if (threads > 1) subject.pool_ = std::make_unique<ThreadPool>(threads);
+  subject.context_ = std::make_unique<Context>(subject.executor_, subject.pool_.get());
+  return subject;
+}
+
+Result<Subject> Subject::references(std::shared_ptr<const Graph> graph) {
+  return of(TRY(reference_program(std::move(graph))), 1);
+}
+
+StepCounts count_steps(const Program& program) {
+  StepCounts counts;
+  for (const Step& step : program.steps) {
+    ++counts.all;
+    counts.kernels += step.kind == Step::Kind::kernel;
+    counts.references += step.kind == Step::Kind::reference;
+  }
+  for (const auto& body : program.bodies) {
+    const StepCounts inner = count_steps(*body);
+    counts.all += inner.all;
+    counts.kernels += inner.kernels;
+    counts.references += inner.references;
+  }
+  return counts;
+}
+
+}  // namespace burnish::cli

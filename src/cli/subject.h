@@ -1,0 +1,40 @@
+#pragma once
+// Something that runs: an engine or a graph on references. Both are programs for the one executor.
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "ir/graph.h"
+#include "runtime/executor.h"
+
+namespace burnish::cli {
+
+struct StepCounts {
+  int64_t all = 0, kernels = 0, references = 0;
+};
+
+class Subject {
+ public:
+  static Result<Subject> of(std::shared_ptr<const Program> program, int threads);
+  static Result<Subject> references(std::shared_ptr<const Graph> graph);
+
+  const Program& program() const { return executor_->program(); }
+  const std::shared_ptr<const Executor>& executor() const { return executor_; }
+  Context& context() { return *context_; }
+  Result<std::vector<RuntimeValue>> run(std::span<const RuntimeValue> inputs, const RunOptions& options = {}) {
+    return context_->run(inputs, options);
+  }
+
+ private:
+  std::shared_ptr<const Executor> executor_;
+  std::unique_ptr<ThreadPool> pool_;
+  std::unique_ptr<Context> context_;
+};
+
+// Bodies counted too.
+StepCounts count_steps(const Program& program);
+
+}  // namespace burnish::cli

@@ -1,0 +1,18 @@
+#pragma once
+// Other input types for a graph: a batch fixed, a range of sizes allowed.
+
+#include <map>
+#include <string>
+
+#include "ir/graph.h"
+
+namespace burnish {
+
+using InputTypes = std::map<std::string, Type, std::less<>>;
+
+// Replaces the types of the named inputs and infers all others again. A symbol of the old type stands for the new type's
+// dim in the whole graph, so that inputs which share it stay in step. Unknown names, other dtypes or ranks are usage
+// errors. The graph must be bound to the catalogue.
+Status apply_shapes(Graph& graph, const InputTypes& types);
+
+}  // namespace burnish
