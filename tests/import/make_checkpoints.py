@@ -180,7 +180,7 @@ def good_files():
                                             ("o", f32("0", [2], elements=6, offset=4))]), [("0", floats(1, 2, 3, 4, 5, 6))]),
           "t: f32[3,2] [1, 4, 2, 5, 3, 6]", "e: f32[2,3] [1, 3, 5, 1, 3, 5]", "o: f32[2] [5, 6]")
     reads("empty.pth", torch_zip(dict_of([("e", f32("0", [0, 3])), ("s", f32("1", []))]), [("0", b""), ("1", floats(7))]),
-          "e: f32[0,3] []", "s: f32[] 7")
+          "e: f32[0,3] []", "s: f32[] [7]")
     kinds = [("DoubleStorage", "<d", 1.5), ("HalfStorage", "<e", 1.5), ("LongStorage", "<q", -5), ("IntStorage", "<i", -5),
              ("ShortStorage", "<h", -5), ("CharStorage", "<b", -5), ("ByteStorage", "<B", 200), ("BFloat16Storage", "<H", 0x3FC0)]
     pairs, data = [], []
@@ -198,7 +198,7 @@ def good_files():
         data.append((f"u{i}", raw))
     reads("dtypes.pth", torch_zip(dict_of(pairs), data), "DoubleStorage: f64[1] [1.5]", "HalfStorage: f16[1] [1.5]", "LongStorage: i64[1] [-5]",
           "IntStorage: i32[1] [-5]", "ShortStorage: i16[1] [-5]", "CharStorage: i8[1] [-5]", "ByteStorage: u8[1] [200]",
-          "BFloat16Storage: bf16[1] [1.5]", "bools: bool[3] [false, true, true]", "complex: c64[1] [1-2i]", "uint16: u16[1] [65535]",
+          "BFloat16Storage: bf16[1] [1.5]", "bools: bool[3] [0, 1, 1]", "complex: c64[1] [(1, -2)]", "uint16: u16[1] [65535]",
           "float8_e4m3fn: f8e4m3fn[1] [1]")
     parameter = name("torch._utils", "_rebuild_parameter") + tuple_of(f32("0", [2]), TRUE, name("collections", "OrderedDict") + b")R") + b"R"
     subclass = name("torch._tensor", "_rebuild_from_type_v2") + tuple_of(
@@ -210,11 +210,11 @@ def good_files():
     reads("protocol4.pth", zip_of([Entry("archive/data.pkl", pickled(four, 4))]))
     header = {"__metadata__": {"format": "pt"}, "b": {"dtype": "F32", "shape": [2], "data_offsets": [8, 16]},
               "a": {"dtype": "I64", "shape": [], "data_offsets": [0, 8]}}
-    reads("plain.safetensors", safetensors(header, struct.pack("<q", -3) + floats(1, 2)), "b: f32[2] [1, 2]", "a: i64[] -3")
+    reads("plain.safetensors", safetensors(header, struct.pack("<q", -3) + floats(1, 2)), "b: f32[2] [1, 2]", "a: i64[] [-3]")
     reads("unaligned.safetensors", safetensors({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, floats(1, 2), pad=False), "a: f32[2] [1, 2]")
     reads("small.safetensors", safetensors({"h": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}, "q": {"dtype": "F4", "shape": [4], "data_offsets": [4, 6]},
                                             "z": {"dtype": "BOOL", "shape": [2], "data_offsets": [6, 8]}}, b"\x80\x3f\x00\x40\x21\x43\x00\x05"),
-          "h: bf16[2] [1, 2]", "q: f4e2m1[4] [0.5, 1, 1.5, 2]", "z: bool[2] [false, true]")
+          "h: bf16[2] [1, 2]", "q: f4e2m1[4] [0.5, 1, 1.5, 2]", "z: bool[2] [0, 1]")
     reads("none.safetensors", safetensors({}))
 
 
@@ -227,7 +227,9 @@ def hostile_pickles():
     pickle_case("eval.pth", name("builtins", "eval") + tuple_of(text("1")) + b"R", "names builtins.eval")
     pickle_case("getattr.pth", name("builtins", "getattr") + tuple_of(name("torch", "Tensor"), text("x")) + b"R", "names builtins.getattr")
     pickle_case("nested_attribute.pth", text("torch._utils") + text("_rebuild_tensor_v2.__globals__") + b"\x93", "names torch._utils.")
-    pickle_case("torch_load.pth", name("torch", "load"), "the checkpoint holds a kind of tensor that has no counterpart here (torch.load)")
+    pickle_case("torch_load.pth", name("torch", "load"), "names torch.load, which is not on the list")
+    pickle_case("quantised_storage.pth", name("torch", "QUInt4x2Storage"), "holds a quantised tensor (torch.QUInt4x2Storage)")
+    pickle_case("device_tensor.pth", name("torch._utils", "_rebuild_device_tensor_from_numpy"), "that has no counterpart here")
     pickle_case("numpy.pth", name("numpy.core.multiarray", "_reconstruct"), "names numpy.core.multiarray._reconstruct")
     pickle_case("module.pth", name("torchvision.models.resnet", "ResNet"), "torch.save(model.state_dict(), FILE)")
     pickle_case("sparse.pth", name("torch._utils", "_rebuild_sparse_tensor"), "holds a sparse tensor")
@@ -350,7 +352,7 @@ def hostile_safetensors():
     refused("negative.safetensors", safetensors({"a": entry(shape=(-2,))}, data), "a negative number")
     refused("fraction.safetensors", safetensors({"a": entry(shape=(2.5,))}, data), "a fraction")
     refused("nested.safetensors", safetensors(b'{"a":{"shape":' + b"[" * 5000 + b"]" * 5000 + b"}}", data), "in an odd place")
-    refused("json.safetensors", safetensors(b'{"a": nope}', data), "no JSON at its byte 7")
+    refused("json.safetensors", safetensors(b'{"a": nope}', data), "no JSON at its byte 8")
     refused("metadata.safetensors", safetensors({"__metadata__": {"a": 1}, "a": entry()}, data), "a number in an odd place")
     refused("string.safetensors", safetensors({"a": "F32"}, data), "a text in an odd place")
 

@@ -81,7 +81,10 @@ std::unexpected<Error> refuse_name(std::string_view module, std::string_view nam
   else if (name.starts_with("_rebuild_sparse")) kind = "a sparse tensor";
   else if (name.starts_with("_rebuild_meta")) kind = "a tensor without data";
   else if (name.starts_with("_rebuild_nested")) kind = "a nested tensor";
-  else if (module == "torch" || module == "torch._utils") kind = "a kind of tensor that has no counterpart here";
+  else if ((module == "torch" || module == "torch._utils") && name.find('.') == name.npos &&
+           (name.starts_with("_rebuild") || name.ends_with("Storage"))) {
+    kind = "a kind of tensor that has no counterpart here";
+  }
   if (!kind.empty()) {
     return refused(fmt::format("the checkpoint holds {} ({}.{})", kind, printable(module), printable(name)),
                    std::move(where), "save its dense, plain values instead");
