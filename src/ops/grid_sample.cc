@@ -1,0 +1,187 @@
+#include "ops/support/core.h"
+#include "ops/support/reals.h"
+
+namespace burnish {
+namespace {
+
+Status infer(InferContext& c) {
+  const Type &x = c.type(0), &grid = c.type(1);
+  const std::string &mode = c.string("mode"), &padding = c.string("padding");
+  if (mode != "linear" && mode != "nearest" && mode != "cubic")
+    return c.error("mode must be \"linear\", \"nearest\" or \"cubic\"");
+  if (padding != "zeros" && padding != "border" && padding != "reflection")
+    return c.error("padding must be \"zeros\", \"border\" or \"reflection\"");
+  if (!x.ranked || !grid.ranked) {
+    c.result(0, Type::unranked(x.dtype));
+    return {};
+  }
+  const int64_t rank = x.rank();
+  if (rank < 3 || rank > 8 || grid.rank() != rank)
+    return c.error("x must be [N, C, D...] and grid [N, D..., as many coordinates]");
+  if (equal(grid.dims.back(), rank - 2) == Truth::no)
+    return c.error("grid has " + grid.dims.back().text() + " coordinates for " + std::to_string(rank - 2) + " axes");
+  const auto batch = common_dim(x.dims[0], grid.dims[0]);
+  if (!batch) return c.error("x and grid have different batch sizes");
+  Dims dims = {*batch, x.dims[1]};
+  dims.insert(dims.end(), grid.dims.begin() + 1, grid.dims.end() - 1);
+  c.result(0, Type::tensor(x.dtype, std::move(dims)));
+  return {};
+}
+
+// Mirrors v at the borders until it lies between them.
+double reflect(double v, double low, double high) {
+  const double range = high - low;
+  if (range <= 0) return low;
+  const double distance = v < low ? low - v : v > high ? v - high : 0;
+  if (distance == 0) return v;
+  const double times = std::floor(distance / range), rest = distance - times * range;
+  const bool even = std::fmod(times, 2) == 0;
+  return (v < low) == even ? low + rest : high - rest;
+}
+
+struct Axis {
+  int64_t size;
+  double low, high;  // the borders
+};
+
+// The pixels that a coordinate touches along one axis, and their weights. An index of -1 is a zero outside.
+struct Taps {
+  int count = 0;
+  std::array<int64_t, 4> index{};
+  std::array<double, 4> weight{};
+};
+
+class Sampler {
+ public:
+  explicit Sampler(const ReferenceContext& c)
+      : mode_(c.string("mode")), padding_(c.string("padding")), corners_(c.integer("align_corners") != 0) {}
+
+  Axis axis(int64_t size) const {
+    const auto n = static_cast<double>(size);
+    return corners_ ? Axis{size, 0, n - 1} : Axis{size, -0.5, n - 0.5};
+  }
+
+  Taps taps(const Axis& axis, double coordinate) const {
+    const auto size = static_cast<double>(axis.size);
+    // Coordinates are those of f32 whatever the data is: borders are decided by them.
+    double v = corners_ ? (coordinate + 1) / 2 * (size - 1) : ((coordinate + 1) * size - 1) / 2;
+    v = static_cast<double>(static_cast<float>(v));
+    if (mode_ == "nearest") v = std::nearbyint(v);
+    if (!(v >= axis.low && v <= axis.high)) {
+      if (padding_ == "border") v = std::clamp(std::isnan(v) ? 0 : v, 0.0, size - 1);
+      else if (padding_ == "reflection") v = std::isfinite(v) ? reflect(v, axis.low, axis.high) : 0;
+    }
+    Taps taps;
+    if (!std::isfinite(v) || std::abs(v) > 1e15) {
+      taps.count = 1;
+      taps.index[0] = -1;
+      return taps;
+    }
+    const double floor = std::floor(v), t = v - floor;
+    const auto base = static_cast<int64_t>(floor);
+    if (mode_ == "nearest") {
+      taps = {1, {base}, {1}};
+    } else if (mode_ == "linear") {
+      taps = {2, {base, base + 1}, {1 - t, t}};
+    } else {
+      constexpr double a = -0.75;
+      const auto near = [](double d) { return ((a + 2) * d - (a + 3)) * d * d + 1; };
+      const auto far = [](double d) { return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a; };
+      taps = {4, {base - 1, base, base + 1, base + 2}, {far(t + 1), near(t), near(1 - t), far(2 - t)}};
+    }
+    for (int i = 0; i < taps.count; ++i) taps.index[i] = pixel(axis, taps.index[i]);
+    return taps;
+  }
+
+ private:
+  int64_t pixel(const Axis& axis, int64_t i) const {
+    if (i >= 0 && i < axis.size) return i;
+    if (padding_ == "zeros" || axis.size == 0) return -1;
+    if (padding_ == "border") return std::clamp<int64_t>(i, 0, axis.size - 1);
+    const double mirrored = reflect(static_cast<double>(i), axis.low, axis.high);
+    return std::clamp<int64_t>(static_cast<int64_t>(mirrored), 0, axis.size - 1);
+  }
+  const std::string &mode_, &padding_;
+  bool corners_;
+};
+
+Status reference(ReferenceContext& c) {
+  const Tensor &x = c.in(0), &grid = c.in(1);
+  const std::size_t spatial = idx(x.rank() - 2);
+  Sizes dims = {x.dims()[0], x.dims()[1]};
+  dims.insert(dims.end(), grid.dims().begin() + 1, grid.dims().end() - 1);
+  if (grid.rank() != x.rank() || grid.dims()[0] != x.dims()[0] || grid.dims().back() != x.rank() - 2)
+    return c.error("grid does not fit x");
+  Tensor* y = TRY(c.out(0, dims));
+  const std::vector<double> pixels = reals(x), coordinates = reals(grid);
+  std::vector<double> values(idx(y->elements()));
+  const Sampler sampler(c);
+  std::vector<Axis> axes;
+  for (std::size_t d = 0; d < spatial; ++d) axes.push_back(sampler.axis(x.dims()[d + 2]));
+  const Sizes strides = row_major_strides(std::span(x.dims()).subspan(2));
+  const int64_t points = element_count(std::span(dims).subspan(2)), channels = dims[1];
+  const int64_t plane = element_count(std::span(x.dims()).subspan(2));
+  std::vector<Taps> taps(spatial);
+  for (int64_t n = 0; n < dims[0]; ++n)
+    for (int64_t p = 0; p < points; ++p) {
+      // The last coordinate belongs to the first spatial axis.
+      for (std::size_t d = 0; d < spatial; ++d)
+        taps[d] = sampler.taps(axes[d], coordinates[idx((n * points + p + 1) * static_cast<int64_t>(spatial)) - 1 - d]);
+      Sizes counts, position(spatial, 0);
+      for (const Taps& t : taps) counts.push_back(t.count);
+      for (bool more = true; more; more = next_position(position, counts)) {
+        double weight = 1;
+        int64_t offset = 0;
+        bool inside = true;
+        for (std::size_t d = 0; d < spatial; ++d) {
+          const int64_t index = taps[d].index[idx(position[d])];
+          inside = inside && index >= 0;
+          weight *= taps[d].weight[idx(position[d])];
+          offset += index * strides[d];
+        }
+        if (!inside) continue;
+        for (int64_t k = 0; k < channels; ++k)
+          values[idx((n * channels + k) * points + p)] += weight * pixels[idx((n * channels + k) * plane + offset)];
+      }
+    }
+  store_reals(*y, values);
+  return {};
+}
+
+constexpr OperandSpec kOperands[] = {{"x", "float"}, {"grid", "float"}};
+constexpr ResultDoc kResults[] = {{"y", "[N, C, D...], a pixel per point of the grid"}};
+constexpr AttributeSpec kAttributes[] = {
+    {"mode", AttributeKind::string, "\"linear\"", "linear, nearest or cubic (a = -0.75)"},
+    {"padding", AttributeKind::string, "\"zeros\"", "what lies outside: zeros, border or reflection"},
+    {"align_corners", AttributeKind::integer, "0", "1: -1 and 1 are the centres of the outer pixels, not their edges"},
+};
+constexpr Sample kSamples[] = {
+    {"x: f32[2,3,4,5], grid: f32[2,3,3,2] in [-1.2, 1.2]; y = grid_sample(x, grid)"},
+    {"x: f32[1,2,4,4], grid: f32[1,5,2,2] in [-1.5, 1.5]; y = grid_sample(x, grid) {mode = \"cubic\", padding = "
+     "\"reflection\", align_corners = 1}"},
+    {"x: f32[1,1,3,4,5], grid: f32[1,2,2,2,3] in [-1.1, 1.1]; y = grid_sample(x, grid) {mode = \"nearest\", padding = "
+     "\"border\"}"},
+};
+constexpr Operator kOperator = {
+    .name = "grid_sample",
+    .doc = "Pixels of x [N, C, D...] at the points of grid [N, D'..., coordinates in -1..1, last axis of x first]. "
+           "Source: ONNX GridSample 22.",
+    .operands = kOperands,
+    .results = kResults,
+    .attributes = kAttributes,
+    .infer = infer,
+    .reference = reference,
+    .decompose = nullptr,
+    .lower = nullptr,
+    .gradient = nullptr,
+    .samples = kSamples,
+    .tolerance = {1e-4, 1e-5},
+};
+
+}  // namespace
+
+namespace ops {
+extern const OperatorList list_grid_sample;
+constinit const OperatorList list_grid_sample = {&kOperator, 1};
+}  // namespace ops
+}  // namespace burnish
