@@ -1,0 +1,82 @@
+#include "ops/support/compose.h"
+#include "ops/support/core.h"
+
+namespace burnish::ops {
+namespace {
+
+Status infer(InferContext& c) {
+  const Type &cache = c.type(0), &update = c.type(1);
+  if (c.string("mode") != "linear" && c.string("mode") != "circular")
+    return c.error("mode must be \"linear\" or \"circular\"");
+  if (cache.ranked) {
+    const int64_t axis = TRY(c.axis(c.integer("axis"), cache.rank()));
+    if (axis == 0) return c.error("axis 0 is the batch");
+    if (update.ranked && update.rank() != cache.rank()) return c.error("cache and update differ in rank");
+    for (int64_t d = 0; update.ranked && d < cache.rank(); ++d) {
+      const Dim &a = cache.dims[idx(d)], &b = update.dims[idx(d)];
+      if (d == axis ? less_equal(b, a) == Truth::no : equal(a, b) == Truth::no)
+        return c.error("the update does not fit the cache");
+    }
+  }
+  c.result(0, cache);
+  return {};
+}
+
+Status reference(ReferenceContext& c) {
+  const Tensor &cache = c.in(0), &update = c.in(1);
+  if (cache.rank() < 2 || update.rank() != cache.rank()) return c.error("cache and update must have equal ranks");
+  const std::size_t axis = idx((c.integer("axis") + cache.rank()) % cache.rank());
+  const int64_t batch = cache.dims()[0], size = cache.dims()[axis], length = update.dims()[axis];
+  Sizes expected = cache.dims();
+  expected[axis] = length;
+  if (expected != update.dims() || length > size) return c.error("the update does not fit the cache");
+  const Sizes starts = c.has(2) ? integers(c.in(2)) : Sizes(idx(batch), 0);
+  if (static_cast<int64_t>(starts.size()) != batch) return c.error("positions needs one number per batch element");
+  const bool circular = c.string("mode") == "circular";
+  Tensor* y = TRY(c.out(0, cache.dims()));
+  copy_elements(cache, 0, *y, 0, cache.elements());
+  const Sizes to = row_major_strides(cache.dims()), from = row_major_strides(update.dims());
+  Sizes dims = update.dims();
+  dims[0] = dims[axis] = 1;
+  for (int64_t n = 0; n < batch; ++n)
+    for (int64_t k = 0; k < length; ++k) {
+      const auto sum = checked_add(starts[idx(n)], k);
+      if (!sum || (!circular && (*sum < 0 || *sum >= size)))
+        return c.error("position " + std::to_string(starts[idx(n)]) + " is out of range");
+      const int64_t place = circular ? floor_mod(*sum, size) : *sum;
+      copy_box(dims, update, {n * from[0] + k * from[axis], from}, *y, {n * to[0] + place * to[axis], to});
+    }
+  return {};
+}
+
+constexpr OperandSpec kOperands[] = {{"cache", "any"}, {"update", "same"}, {"positions", "int", OperandSpec::Arity::optional}};
+constexpr ResultDoc kResults[] = {{"y", "type of cache"}};
+constexpr AttributeSpec kAttributes[] = {
+    {"axis", AttributeKind::integer, "-2", "the axis of the sequence"},
+    {"mode", AttributeKind::string, "\"linear\"", "linear, or circular: positions past the end begin again"},
+};
+constexpr Sample kSamples[] = {
+    {"cache: f32[2,3,5,4], update: f32[2,3,2,4], positions: i64[2] = [1, 3]; y = tensor_scatter(cache, update, positions)"},
+    {"cache: f32[2,5,3], update: f32[2,2,3], positions: i64[2] = [4, 0]; y = tensor_scatter(cache, update, positions) "
+     "{mode = \"circular\"}"},
+};
+constexpr Operator kOperators[] = {{
+    .name = "tensor_scatter",
+    .doc = "The cache with update written into each sequence n from positions[n] on (0 by default). Source: ONNX "
+           "TensorScatter 24.",
+    .operands = kOperands,
+    .results = kResults,
+    .attributes = kAttributes,
+    .infer = infer,
+    .reference = reference,
+    .decompose = nullptr,
+    .lower = nullptr,
+    .gradient = nullptr,
+    .samples = kSamples,
+    .tolerance = {0, 0},
+}};
+
+}  // namespace
+}  // namespace burnish::ops
+
+OPERATORS(tensor_scatter, kOperators)
