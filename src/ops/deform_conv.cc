@@ -113,7 +113,8 @@ constexpr AttributeSpec kAttributes[] = {
     {"offset_groups", AttributeKind::integer, "1", "channels are split into so many sets of offsets"},
 };
 constexpr Sample kSamples[] = {
-    {"x: f32[1,2,4,4], w: f32[3,2,2,2], offsets: f32[1,8,3,3] in [-1, 1], bias: f32[3], mask: f32[1,4,3,3] in [0, 1]; y "
+    {"x: f32[1,2,4,4], w: f32[3,2,2,2], offsets: f32[1,8,3,3] in [-1, 1], bias: f32[3], mask: f32[1,4,3,3] in [0, 1]; "
+     "y "
      "= deform_conv(x, w, offsets, bias, mask) {strides = [1, 1], dilations = [1, 1], pads = [0, 0, 0, 0]}"},
     {"x: f32[2,4,5,5], w: f32[4,2,3,3], offsets: f32[2,36,3,3] in [-1, 1]; y = deform_conv(x, w, offsets) {strides = "
      "[2, 2], dilations = [1, 1], pads = [1, 1, 1, 1], groups = 2, offset_groups = 2}"},

@@ -160,8 +160,9 @@ constexpr Sample kSamples[] = {
 };
 constexpr Operator kOperators[] = {{
     .name = "dft",
-    .doc = "Fourier transform along an axis of complex numbers, whose parts are in the last axis; cut or filled up with "
-           "zeros to `length`. Source: ONNX DFT 20.",
+    .doc =
+        "Fourier transform along an axis of complex numbers, whose parts are in the last axis; cut or filled up with "
+        "zeros to `length`. Source: ONNX DFT 20.",
     .operands = kOperands,
     .results = kResults,
     .attributes = kAttributes,

@@ -164,8 +164,9 @@ constexpr Sample kSamples[] = {
 };
 constexpr Operator kOperator = {
     .name = "grid_sample",
-    .doc = "Pixels of x [N, C, D...] at the points of grid [N, D'..., coordinates in -1..1, last axis of x first]. "
-           "Source: ONNX GridSample 22.",
+    .doc =
+        "Pixels of x [N, C, D...] at the points of grid [N, D'..., coordinates in -1..1, last axis of x first]. "
+        "Source: ONNX GridSample 22.",
     .operands = kOperands,
     .results = kResults,
     .attributes = kAttributes,

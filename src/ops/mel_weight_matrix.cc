@@ -13,8 +13,8 @@ Status infer(InferContext& c) {
     return contents && contents->size() == 1 ? std::optional((*contents)[0]) : std::nullopt;
   };
   const auto bands = one(0), length = one(1);
-  c.result(0, Type::tensor(c.dtype("dtype"), {length ? floordiv(*length, 2) + 1 : c.fresh("bins"),
-                                              bands ? *bands : c.fresh("bands")}));
+  c.result(0, Type::tensor(c.dtype("dtype"),
+                           {length ? floordiv(*length, 2) + 1 : c.fresh("bins"), bands ? *bands : c.fresh("bands")}));
   return {};
 }
 
@@ -57,7 +57,8 @@ constexpr OperandSpec kOperands[] = {
 constexpr ResultDoc kResults[] = {{"y", "[length / 2 + 1, bands]"}};
 constexpr AttributeSpec kAttributes[] = {{"dtype", AttributeKind::dtype, "f32", "of the result"}};
 constexpr Sample kSamples[] = {
-    {"bands: i64[] = [4], length: i64[] = [16], rate: i64[] = [8192], lower: f32[] = [0.0], upper: f32[] = [4096.0]; y = "
+    {"bands: i64[] = [4], length: i64[] = [16], rate: i64[] = [8192], lower: f32[] = [0.0], upper: f32[] = [4096.0]; y "
+     "= "
      "mel_weight_matrix(bands, length, rate, lower, upper)"},
 };
 constexpr Operator kOperators[] = {{

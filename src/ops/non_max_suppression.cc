@@ -98,9 +98,10 @@ constexpr Sample kSamples[] = {
 };
 constexpr Operator kOperators[] = {{
     .name = "non_max_suppression",
-    .doc = "Per image and class at most `most` boxes (none by default), best first, without those whose intersection "
-           "with a better one is more than `overlap` of their union, or whose score is not above `least_score`. Source: "
-           "ONNX NonMaxSuppression 11.",
+    .doc =
+        "Per image and class at most `most` boxes (none by default), best first, without those whose intersection "
+        "with a better one is more than `overlap` of their union, or whose score is not above `least_score`. Source: "
+        "ONNX NonMaxSuppression 11.",
     .operands = kOperands,
     .results = kResults,
     .attributes = kAttributes,

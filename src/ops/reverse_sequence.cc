@@ -8,8 +8,8 @@ Status infer(InferContext& c) {
     const int64_t batch = TRY(c.axis(c.integer("batch_axis"), c.type(0).rank()));
     const int64_t time = TRY(c.axis(c.integer("time_axis"), c.type(0).rank()));
     if (batch == time) return c.error("batch_axis and time_axis are the same");
-    if (c.type(1).ranked && (c.type(1).rank() != 1 ||
-                             equal(c.type(1).dims[0], c.type(0).dims[idx(batch)]) == Truth::no))
+    if (c.type(1).ranked &&
+        (c.type(1).rank() != 1 || equal(c.type(1).dims[0], c.type(0).dims[idx(batch)]) == Truth::no))
       return c.error("lengths needs one number per batch element");
   }
   c.result(0, c.type(0));

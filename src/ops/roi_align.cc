@@ -80,7 +80,8 @@ Status reference(ReferenceContext& c) {
     const double want_w = samples > 0 ? static_cast<double>(samples) : std::ceil(cell_w);
     if (want_h > kMostSamples || want_w > kMostSamples)
       return c.error("box " + std::to_string(n) + " is too large", "set the number of samples");
-    const auto grid_h = static_cast<int64_t>(std::max(want_h, 0.0)), grid_w = static_cast<int64_t>(std::max(want_w, 0.0));
+    const auto grid_h = static_cast<int64_t>(std::max(want_h, 0.0)),
+               grid_w = static_cast<int64_t>(std::max(want_w, 0.0));
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t q = 0; q < columns; ++q)
         for (int64_t s = 0; s < grid_h * grid_w; ++s) {

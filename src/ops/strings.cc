@@ -97,8 +97,7 @@ Status infer_normalize(InferContext& c) {
     c.result(0, x);
     return {};
   }
-  if (x.rank() != 1 && (x.rank() != 2 || equal(x.dims[0], 1) == Truth::no))
-    return c.error("x must be [n] or [1, n]");
+  if (x.rank() != 1 && (x.rank() != 2 || equal(x.dims[0], 1) == Truth::no)) return c.error("x must be [n] or [1, n]");
   Dims dims = x.dims;
   if (!c.strings("stopwords").empty()) dims.back() = c.fresh("words", {1, Range::kMax});
   c.result(0, Type::tensor(DType::string, std::move(dims)));
@@ -120,7 +119,8 @@ Status normalize(ReferenceContext& c) {
   }
   if (kept.empty() && !stops.empty()) kept.emplace_back();  // never nothing at all
   const auto count = static_cast<int64_t>(kept.size());
-  std::ranges::move(kept, TRY(c.out(0, x.rank() == 1 ? Sizes{count} : Sizes{1, count}))->mutable_as<std::string>().begin());
+  std::ranges::move(kept,
+                    TRY(c.out(0, x.rank() == 1 ? Sizes{count} : Sizes{1, count}))->mutable_as<std::string>().begin());
   return {};
 }
 

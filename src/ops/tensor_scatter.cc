@@ -49,14 +49,16 @@ Status reference(ReferenceContext& c) {
   return {};
 }
 
-constexpr OperandSpec kOperands[] = {{"cache", "any"}, {"update", "same"}, {"positions", "int", OperandSpec::Arity::optional}};
+constexpr OperandSpec kOperands[] = {
+    {"cache", "any"}, {"update", "same"}, {"positions", "int", OperandSpec::Arity::optional}};
 constexpr ResultDoc kResults[] = {{"y", "type of cache"}};
 constexpr AttributeSpec kAttributes[] = {
     {"axis", AttributeKind::integer, "-2", "the axis of the sequence"},
     {"mode", AttributeKind::string, "\"linear\"", "linear, or circular: positions past the end begin again"},
 };
 constexpr Sample kSamples[] = {
-    {"cache: f32[2,3,5,4], update: f32[2,3,2,4], positions: i64[2] = [1, 3]; y = tensor_scatter(cache, update, positions)"},
+    {"cache: f32[2,3,5,4], update: f32[2,3,2,4], positions: i64[2] = [1, 3]; y = tensor_scatter(cache, update, "
+     "positions)"},
     {"cache: f32[2,5,3], update: f32[2,2,3], positions: i64[2] = [4, 0]; y = tensor_scatter(cache, update, positions) "
      "{mode = \"circular\"}"},
 };

@@ -141,7 +141,8 @@ constexpr AttributeSpec kAttributes[] = {
     {"words", AttributeKind::strings, "[]", "the same for text"},
 };
 constexpr Sample kSamples[] = {
-    {"x: i64[12] in [2, 7]; y = tf_idf_vectorizer(x) {mode = \"TF\", shortest = 1, longest = 2, skips = 1, starts = [0, "
+    {"x: i64[12] in [2, 7]; y = tf_idf_vectorizer(x) {mode = \"TF\", shortest = 1, longest = 2, skips = 1, starts = "
+     "[0, "
      "4], columns = [0, 1, 2, 3, 4, 5, 6], numbers = [2, 3, 5, 4, 5, 6, 7, 8, 6, 7]}"},
 };
 constexpr Operator kOperators[] = {{

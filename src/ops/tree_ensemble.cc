@@ -41,7 +41,8 @@ Status infer(InferContext& c) {
   TRY(check(c));
   const Type& x = c.type(0);
   if (x.ranked && x.rank() != 2) return c.error("x must be [N, features]");
-  c.result(0, Type::tensor(c.tensor("leaf_weights").dtype(), {x.ranked ? x.dims[0] : c.fresh("N"), c.integer("targets")}));
+  c.result(0,
+           Type::tensor(c.tensor("leaf_weights").dtype(), {x.ranked ? x.dims[0] : c.fresh("N"), c.integer("targets")}));
   return {};
 }
 
@@ -75,7 +76,8 @@ Status reference(ReferenceContext& c) {
   const Tensor& x = c.in(0);
   if (x.rank() != 2) return c.error("x must be [N, features]");
   const int64_t rows = x.dims()[0], width = x.dims()[1], targets = c.integer("targets");
-  const std::vector<double> data = reals(x), splits = reals(c.tensor("splits")), weights = reals(c.tensor("leaf_weights"));
+  const std::vector<double> data = reals(x), splits = reals(c.tensor("splits")),
+                            weights = reals(c.tensor("leaf_weights"));
   const Ints &features = c.ints("features"), &modes = c.ints("modes"), &missing = c.ints("missing_true");
   for (int64_t f : features)
     if (f >= width) return c.error("feature " + std::to_string(f) + " of " + std::to_string(width));

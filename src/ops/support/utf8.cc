@@ -5,7 +5,11 @@ namespace burnish {
 char32_t next_code_point(std::string_view text, std::size_t& at) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(at);
-  const int more = first < 0x80 ? 0 : (first & 0xe0) == 0xc0 ? 1 : (first & 0xf0) == 0xe0 ? 2 : (first & 0xf8) == 0xf0 ? 3 : -1;
+  const int more = first < 0x80             ? 0
+                   : (first & 0xe0) == 0xc0 ? 1
+                   : (first & 0xf0) == 0xe0 ? 2
+                   : (first & 0xf8) == 0xf0 ? 3
+                                            : -1;
   char32_t code = more == 0 ? first : first & (0x3f >> more);
   bool good = more >= 0 && at + static_cast<std::size_t>(more) < text.size();
   for (int k = 1; good && k <= more; ++k) {
@@ -38,7 +42,7 @@ void append_code_point(std::string& text, char32_t code) {
 
 char32_t to_lower(char32_t c) {
   if (c >= 'A' && c <= 'Z') return c + 32;
-  if (c >= 0xc0 && c <= 0xde && c != 0xd7) return c + 32;             // Latin-1
+  if (c >= 0xc0 && c <= 0xde && c != 0xd7) return c + 32;                  // Latin-1
   if (c >= 0x100 && c <= 0x137 && c % 2 == 0 && c != 0x130) return c + 1;  // Latin Extended-A: pairs
   if (c >= 0x139 && c <= 0x148 && c % 2 == 1) return c + 1;
   if (c >= 0x14a && c <= 0x177 && c % 2 == 0) return c + 1;
