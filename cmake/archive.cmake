@@ -14,7 +14,7 @@ function(burnish_archive name kind)
   add_library(burnish_${name} ${kind} ${sources} "${PROJECT_SOURCE_DIR}/cmake/empty.cc")
   target_link_libraries(burnish_${name} PUBLIC burnish_options)
   if(name STREQUAL "zoo")  # The zoo is written against the public headers alone.
-    target_include_directories(burnish_zoo PUBLIC "${PROJECT_SOURCE_DIR}/include")
+    target_include_directories(burnish_zoo PUBLIC "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}")
   else()
     target_include_directories(burnish_${name} PUBLIC "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/include")
     burnish_precompile(burnish_${name})

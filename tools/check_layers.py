@@ -22,6 +22,7 @@ compile
 eager
 serve
 api
+zoo
 cli
 """
 PUBLIC_ONLY = ("zoo", "examples", "include")
@@ -36,7 +37,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 def complaint(top: str, room: str, folder: str, quote: str, included: str) -> str | None:
     """Why a file of src/`room`, or of `top` outside src, may not include this; None if it may."""
     head = included.split("/")[0]
-    if head == "burnish" or (quote == "<" and head != "llvm" and head not in RANK):
+    if head in ("burnish", top) or (quote == "<" and head != "llvm" and head not in RANK):
         return None
     if top in PUBLIC_ONLY:
         return "only the public headers, burnish/..., may be included here"

@@ -1,7 +1,7 @@
 // BERT base: the encoder and its pooler. Parameters: transformers' BertModel, or a model around it ("bert." in front).
 // Source: arXiv 1810.04805.
 
-#include "net.h"
+#include "zoo/net.h"
 
 namespace burnish::zoo {
 namespace {

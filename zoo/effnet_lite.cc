@@ -6,7 +6,7 @@
 // - timm's efficientnet_lite0 and efficientnet_lite1, PyTorch's padding and epsilon 1e-5 (blocks.0.0.bn1).
 // Without weights, Lite0 is of the first kind and Lite1 of the second.
 
-#include "net.h"
+#include "zoo/net.h"
 
 namespace burnish::zoo {
 namespace {

@@ -2,7 +2,7 @@
 // embedding is the head's weight too.
 // Source: Radford et al., "Language Models are Unsupervised Multitask Learners", 2019.
 
-#include "net.h"
+#include "zoo/net.h"
 
 namespace burnish::zoo {
 namespace {

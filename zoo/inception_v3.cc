@@ -1,7 +1,7 @@
 // Inception v3. Parameters: torchvision, inception_v3; its auxiliary classifier serves training alone and is left out.
 // Source: arXiv 1512.00567.
 
-#include "net.h"
+#include "zoo/net.h"
 
 namespace burnish::zoo {
 namespace {

@@ -1,7 +1,7 @@
 // Inception v4. Parameters: timm, inception_v4.
 // Source: arXiv 1602.07261, figures 3 to 9.
 
-#include "net.h"
+#include "zoo/net.h"
 
 namespace burnish::zoo {
 namespace {

@@ -1,7 +1,7 @@
 // MobileNet v1, width 1.0. Parameters: timm, mobilenetv1_100.
 // Source: arXiv 1704.04861, table 1.
 
-#include "net.h"
+#include "zoo/net.h"
 
 namespace burnish::zoo {
 

@@ -1,7 +1,7 @@
 // MobileNet v2, width 1.0. Parameters: torchvision, mobilenet_v2.
 // Source: arXiv 1801.04381, table 2.
 
-#include "net.h"
+#include "zoo/net.h"
 
 namespace burnish::zoo {
 namespace {

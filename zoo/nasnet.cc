@@ -4,7 +4,7 @@
 // Both pad strided windows as TensorFlow's SAME does. They differ in what a max pool sees there (nothing, or Keras'
 // zeros), and in the cell before a reduction that the cell after it looks back to.
 
-#include "net.h"
+#include "zoo/net.h"
 
 namespace burnish::zoo {
 namespace {

@@ -1,4 +1,4 @@
-#include "net.h"
+#include "zoo/net.h"
 
 #include <algorithm>
 #include <cmath>

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "weights.h"
-#include "zoo.h"
+#include "zoo/weights.h"
+#include "zoo/zoo.h"
 
 namespace burnish::zoo {
 

@@ -1,7 +1,7 @@
 // ResNet-50 v1.5: bottlenecks whose 3x3 convolution has the stride. Parameters: torchvision, resnet50.
 // Source: arXiv 1512.03385.
 
-#include "net.h"
+#include "zoo/net.h"
 
 namespace burnish::zoo {
 namespace {

@@ -1,7 +1,7 @@
 // ResNet v2 (pre-activation) of 50 and 152 layers. Parameters: timm, resnetv2_50 and resnetv2_152.
 // Source: arXiv 1603.05027; as in v1.5, the 3x3 convolution has the stride.
 
-#include "net.h"
+#include "zoo/net.h"
 
 namespace burnish::zoo {
 namespace {

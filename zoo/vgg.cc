@@ -1,7 +1,7 @@
 // VGG of 16 and 19 layers, without normalisation. Parameters: torchvision, vgg16 and vgg19.
 // Source: arXiv 1409.1556, configurations D and E.
 
-#include "net.h"
+#include "zoo/net.h"
 
 namespace burnish::zoo {
 namespace {

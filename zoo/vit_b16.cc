@@ -1,7 +1,7 @@
 // Vision transformer, base, of 16 x 16 patches. Parameters: timm's vit_base_patch16_224, or torchvision's vit_b_16.
 // Source: arXiv 2010.11929.
 
-#include "net.h"
+#include "zoo/net.h"
 
 namespace burnish::zoo {
 namespace {

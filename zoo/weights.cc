@@ -1,4 +1,4 @@
-#include "weights.h"
+#include "zoo/weights.h"
 
 #include <algorithm>
 #include <bit>

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "zoo.h"
+#include "zoo/zoo.h"
 
 namespace burnish::zoo {
 

@@ -1,6 +1,6 @@
-#include "zoo.h"
+#include "zoo/zoo.h"
 
-#include "net.h"
+#include "zoo/net.h"
 
 namespace burnish::zoo {
 

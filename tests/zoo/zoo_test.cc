@@ -1,6 +1,6 @@
 // The structure of the zoo's networks. What they compute is compared with their origins by tests/slow/zoo_*_test.py.
 
-#include "../../zoo/zoo.h"
+#include "zoo/zoo.h"
 
 #include <map>
 #include <memory>
