@@ -1,0 +1,188 @@
+// Whole graphs: what the engine computes against what the interpreter does, and what became of the plan.
+
+#include "compile/build.h"
+
+#include <cmath>
+#include <numeric>
+
+#include <gtest/gtest.h>
+
+#include "ops/operator.h"
+#include "runtime/executor.h"
+
+namespace burnish {
+namespace {
+
+// Smooth numbers in [-1, 1] for floats, small ones for integers.
+Tensor input_for(DType dtype, std::vector<int64_t> dims, int seed) {
+  Tensor t = *Tensor::allocate(dtype, std::move(dims));
+  const Accessor<double> real(DType::f64);
+  for (int64_t i = 0; i < t.elements(); ++i) {
+    const double x = std::sin(0.7 * static_cast<double>(i + 1) + seed);
+    if (number_class(dtype) == NumberClass::real) Accessor<double>(dtype).store(t.mutable_data(), i, x);
+    else if (dtype == DType::boolean) Accessor<bool>(dtype).store(t.mutable_data(), i, x > 0);
+    else Accessor<int64_t>(dtype).store(t.mutable_data(), i, static_cast<int64_t>(3 * std::abs(x)));
+  }
+  return t;
+}
+
+struct Outcome {
+  BuildResult built;
+  std::vector<RuntimeValue> results;
+};
+
+std::unique_ptr<Graph> parse(std::string_view text) {
+  auto graph = parse_graph(text);
+  EXPECT_TRUE(graph.has_value()) << graph.error().message();
+  if (!graph) return nullptr;
+  ops::bind_operators(**graph);
+  const Status inferred = ops::infer(**graph);
+  EXPECT_TRUE(inferred.has_value()) << inferred.error().message();
+  return std::move(*graph);
+}
+
+// Runs the graph both ways with N = n, for every processor level there is, and compares.
+void check(std::string_view text, int64_t n = 3, double tolerance = 1e-5, int64_t references = 0,
+           BuildOptions options = {}) {
+  const auto graph = parse(text);
+  ASSERT_NE(graph, nullptr);
+  std::vector<RuntimeValue> inputs;
+  for (const auto& input : graph->inputs()) {
+    std::vector<int64_t> dims;
+    for (const Dim& d : input->type().dims) dims.push_back(*evaluate(d, {{"N", n}, {"M", n + 2}}));
+    inputs.push_back(input_for(input->type().dtype, std::move(dims), static_cast<int>(inputs.size())));
+  }
+  const auto expected = interpret(*graph, inputs);
+  ASSERT_TRUE(expected.has_value()) << expected.error().message();
+  for (const char* cpu : {"x86-64-v2", "x86-64-v3", "x86-64-v4"}) {
+    if (!host_cpu().supports(*parse_cpu(cpu))) continue;
+    SCOPED_TRACE(cpu);
+    options.cpu = cpu;
+    auto built = build(graph->clone(), options);
+    ASSERT_TRUE(built.has_value()) << built.error().message();
+    EXPECT_EQ(built->reference_nodes, references);
+    auto executor = Executor::create(built->program);
+    ASSERT_TRUE(executor.has_value()) << executor.error().message();
+    ThreadPool pool(2);
+    Context context(*executor, &pool);
+    for (int round = 0; round < 2; ++round) {
+      const auto results = context.run(inputs);
+      ASSERT_TRUE(results.has_value()) << results.error().message();
+      ASSERT_EQ(results->size(), expected->size());
+      for (std::size_t i = 0; i < results->size(); ++i) {
+        const Tensor &got = (*results)[i].tensor(), &want = (*expected)[i].tensor();
+        ASSERT_EQ(got.dims(), want.dims());
+        ASSERT_EQ(got.dtype(), want.dtype());
+        for (int64_t k = 0; k < got.elements(); ++k)
+          ASSERT_NEAR(got.real_at(k), want.real_at(k), tolerance * std::max(1.0, std::abs(want.real_at(k))))
+              << "output " << i << ", element " << k;
+      }
+    }
+  }
+}
+
+TEST(Build, Pointwise) {
+  check("graph @main(%x: f32[N,7], %y: f32[7]) { %a: f32[N,7] = add(%x, %y)  %b: f32[N,7] = tanh(%a)  return %b }");
+}
+
+TEST(Build, SeveralResultsOfOneKernel) {
+  check(R"(graph @main(%x: f32[N,7]) { %a: f32[N,7] = exp(%x)  %b: f32[N,7] = mul(%a, %x)  %c: f32[N,7] = neg(%b)
+           return %a, %b, %c })");
+}
+
+TEST(Build, MatmulWithEpilogue) {
+  check(R"(graph @main(%x: f32[N,64], %w: f32[64,40], %b: f32[40]) {
+             %h: f32[N,40] = matmul(%x, %w)
+             %s: f32[N,40] = add(%h, %b)
+             %y: f32[N,40] = relu(%s)
+             return %y })");
+}
+
+constexpr const char* kResidual =
+    R"(graph @main(%x: f32[N,16,9,9], %w: f32[16,16,3,3], %v: f32[24,16,1,1], %u: f32[24,16,3,3]) {
+             %a: f32[N,16,9,9] = conv(%x, %w) {pads = [1, 1, 1, 1]}
+             %r: f32[N,16,9,9] = relu(%a)
+             %s: f32[N,16,9,9] = add(%r, %x)
+             %b: f32[N,24,5,5] = conv(%s, %u) {strides = [2, 2], pads = [1, 1, 1, 1]}
+             %c: f32[N,24,5,5] = conv(%s, %v) {strides = [2, 2]}
+             %d: f32[N,24,5,5] = add(%b, %c)
+             %e: f32[N,24,5,5] = relu(%d)
+             %p: f32[N,24,1,1] = global_average_pool(%e)
+             %f: f32[N,24] = flatten(%p) {axis = 1}
+             %z: f32[N,24] = softmax(%f)
+             return %z })";
+TEST(Build, ResidualBlock) { check(kResidual); }
+
+TEST(Build, NothingFusedGivesTheSame) {
+  BuildOptions options;
+  options.disabled = {"fuse.epilogues", "fuse.prologues", "place.in_place", "place.concats", "simplify.algebra"};
+  check(kResidual, 2, 1e-5, 0, options);
+}
+
+TEST(Build, ConcatOfBranches) {
+  check(R"(graph @main(%x: f32[N,16,6,6], %w: f32[8,16,1,1], %v: f32[24,16,3,3]) {
+             %a: f32[N,8,6,6] = conv(%x, %w)
+             %b: f32[N,24,6,6] = conv(%x, %v) {pads = [1, 1, 1, 1]}
+             %c: f32[N,16,6,6] = max_pool(%x) {kernel = [3, 3], strides = [1, 1], pads = [1, 1, 1, 1]}
+             %d: f32[N,48,6,6] = concat(%a, %b, %c) {axis = 1}
+             %e: f32[N,64,6,6] = concat(%d, %x) {axis = 1}
+             %f: f32[N,64,6,6] = relu(%e)
+             return %f, %d })");
+}
+
+TEST(Build, ViewsOfViews) {
+  check(R"(graph @main(%x: f32[N,6,8], %w: f32[8,8]) {
+             %q: f32[N,6,8] = matmul(%x, %w)
+             %r: f32[N,6,2,4] = reshape(%q) {shape = dims[N, 6, 2, 4]}
+             %t: f32[N,2,6,4] = transpose(%r) {permutation = [0, 2, 1, 3]}
+             %s: f32[N,2,6,2] = slice(%t) {starts = [0, 0, 0, 1], sizes = dims[N, 2, 6, 2], steps = [1, 1, 1, 2]}
+             %u: f32[N,24] = reshape(%s) {shape = dims[N, 24]}
+             %v: f32[N,48] = reshape(%t) {shape = dims[N, 48]}
+             return %u, %v, %t })");
+}
+
+TEST(Build, TransformerBlock) {
+  check(R"(graph @main(%x: f32[N,10,32], %wq: f32[32,32], %wk: f32[32,32], %wv: f32[32,32], %g: f32[32], %b: f32[32]) {
+             %n: f32[N,10,32] = layer_norm(%x, %g, %b)
+             %q: f32[N,10,32] = matmul(%n, %wq)
+             %k: f32[N,10,32] = matmul(%n, %wk)
+             %v: f32[N,10,32] = matmul(%n, %wv)
+             %q1: f32[N,10,4,8] = reshape(%q) {shape = dims[N, 10, 4, 8]}
+             %k1: f32[N,10,4,8] = reshape(%k) {shape = dims[N, 10, 4, 8]}
+             %v1: f32[N,10,4,8] = reshape(%v) {shape = dims[N, 10, 4, 8]}
+             %q2: f32[N,4,10,8] = transpose(%q1) {permutation = [0, 2, 1, 3]}
+             %k2: f32[N,4,10,8] = transpose(%k1) {permutation = [0, 2, 1, 3]}
+             %v2: f32[N,4,10,8] = transpose(%v1) {permutation = [0, 2, 1, 3]}
+             %a: f32[N,4,10,8] = attention(%q2, %k2, %v2) {scale = 0.35}
+             %a1: f32[N,10,4,8] = transpose(%a) {permutation = [0, 2, 1, 3]}
+             %a2: f32[N,10,32] = reshape(%a1) {shape = dims[N, 10, 32]}
+             %s: f32[N,10,32] = add(%a2, %x)
+             %y: f32[N,10,32] = gelu(%s)
+             return %y })");
+}
+
+TEST(Build, ReferenceStepsAmongKernels) {
+  // unique has no kernel, and its result's size is known only when it is there.
+  check(R"(graph @main(%x: f32[N,4]) {
+             %a: f32[N,4] = abs(%x)
+             %u: f32[s0], _, _, _ = unique(%a)
+             %b: f32[s0] = neg(%u)
+             %c: f32[s0] = exp(%b)
+             return %c })",
+        3, 1e-5, 1);
+}
+
+TEST(Build, SameInputSameBytes) {
+  std::vector<std::byte> first;
+  for (int threads : {1, 2, 2}) {
+    BuildOptions options;
+    options.threads = threads;
+    const auto built = build(parse(kResidual), options);
+    ASSERT_TRUE(built.has_value()) << built.error().message();
+    if (first.empty()) first = built->program->code;
+    EXPECT_EQ(first, built->program->code);
+  }
+}
+
+}  // namespace
+}  // namespace burnish
