@@ -126,7 +126,7 @@ class Fuser {
     }
     const std::size_t number = units_.size();
     for (Value* value : unit.outputs()) producers_[value] = number;
-    for (Value* value : unit.inputs()) readers_[value].insert(number);
+    unit_of_[&node] = number;
     units_.push_back(std::move(unit));
     alive_.push_back(true);
     first_.push_back(number);
@@ -208,10 +208,13 @@ class Fuser {
 
   // -- merging
 
-  bool is_needed(const Value* value, std::size_t except) const {
+  // By anyone but these two units, now or later?
+  bool is_needed(const Value* value, std::size_t except, std::size_t and_except) const {
     if (value->is_output() || binds_symbols(*value, options_.early)) return true;
-    const auto found = readers_.find(value);
-    return found != readers_.end() && std::ranges::any_of(found->second, [&](std::size_t r) { return r != except; });
+    return std::ranges::any_of(value->users(), [&](const Node* user) {
+      const auto found = unit_of_.find(user);
+      return found == unit_of_.end() || (found->second != except && found->second != and_except);
+    });
   }
 
   // Does anything that unit `from` needs depend on unit `on`? Units only depend on live ones.
@@ -270,7 +273,7 @@ class Fuser {
     const Group ours = group_of(units_[consumer]);
     if (!append(group, ours)) return false;
     for (Value* value : units_[producer].outputs())
-      if (ours.reads(value) && !is_needed(value, consumer)) drop_result(group, value);
+      if (ours.reads(value) && !is_needed(value, producer, consumer)) drop_result(group, value);
     std::string why;
     auto tactics = options_.target->tactics(group.kernel, &why);
     if (tactics.empty()) {
@@ -294,11 +297,10 @@ class Fuser {
     unit.tactics = std::move(tactics);
     unit.nodes.insert(unit.nodes.end(), units_[other].nodes.begin(), units_[other].nodes.end());
     for (Value* value : unit.outputs()) producers_[value] = into;
-    for (Value* value : unit.inputs()) readers_[value].insert(into);
+    for (const Node* node : units_[other].nodes) unit_of_[node] = into;
   }
 
   void forget(std::size_t number) {
-    for (Value* value : units_[number].inputs()) readers_[value].erase(number);
     for (Value* value : units_[number].outputs()) producers_.erase(value);
   }
 
@@ -320,7 +322,7 @@ class Fuser {
     const Unit& producer = units_[p->second];
     if (producer.kind != Unit::Kind::kernel || late_[p->second]) return false;
     if (producer.kernel.anchor || !is_pointwise(producer.kernel.nest)) return false;
-    if (producer.outputs().size() != 1 || is_needed(value, number)) return false;
+    if (producer.outputs().size() != 1 || is_needed(value, number, number)) return false;
     const double cost = pointwise_cost(producer.kernel.nest);
     // An element that is read more often than once is computed more often.
     const auto size = [](const Dims& dims) {
@@ -441,7 +443,7 @@ class Fuser {
   std::vector<bool> alive_, late_;
   std::vector<std::size_t> first_, last_;  // per unit: numbers of its oldest and its youngest node
   std::unordered_map<const Value*, std::size_t> producers_;
-  std::unordered_map<const Value*, std::set<std::size_t>> readers_;
+  std::unordered_map<const Node*, std::size_t> unit_of_;
   std::unordered_map<const Node*, std::size_t> order_;
 };
 
