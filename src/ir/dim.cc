@@ -170,6 +170,16 @@ std::vector<std::string> Dim::symbols() const {
   return {names.begin(), names.end()};
 }
 
+void Dim::collect_ranges(std::map<std::string, Range, std::less<>>& ranges) const {
+  if (!expr_) return;
+  for (const Term& t : expr_->terms) {
+    for (const Atom& a : t.factors) {
+      if (a.kind == AtomKind::symbol) ranges.try_emplace(a.name, a.range);
+      else a.operands->first.collect_ranges(ranges), a.operands->second.collect_ranges(ranges);
+    }
+  }
+}
+
 Range Dim::range() const {
   if (!expr_) return {clamp(constant_), clamp(constant_)};
   __int128 low = expr_->constant, high = expr_->constant;
@@ -191,8 +201,8 @@ bool Dim::operator==(const Dim& other) const {
 }
 
 Dim operator+(const Dim& a, const Dim& b) {
-  const int64_t constant = saturating(checked_add(DimAccess::constant(a), DimAccess::constant(b)),
-                                      DimAccess::constant(a) < 0);
+  const int64_t constant =
+      saturating(checked_add(DimAccess::constant(a), DimAccess::constant(b)), DimAccess::constant(a) < 0);
   if (a.is_constant() && b.is_constant()) return Dim(constant);
   std::vector<Term> terms = DimAccess::terms(a);
   for (const Term& t : DimAccess::terms(b)) {
@@ -458,7 +468,15 @@ class DimParser {
   }
 
  private:
+  // No real size comes near: they keep a hostile one from growing out of its text ((a+b)*(c+d)*...).
   static constexpr int kMaxDepth = 64;
+  static constexpr std::size_t kMaxTerms = 256, kMaxFactors = 64, kMaxText = 16384;
+  static bool too_large(const Dim& d) {
+    const Dim::Expr* e = DimAccess::expr(d);
+    if (e == nullptr) return false;
+    return e->terms.size() > kMaxTerms || e->text.size() > kMaxText ||
+           std::ranges::any_of(e->terms, [](const Term& t) { return t.factors.size() > kMaxFactors; });
+  }
   void skip() {
     while (at_ < text_.size() && text_[at_] == ' ') ++at_;
   }
@@ -478,11 +496,17 @@ class DimParser {
       if (eat('+')) d = d + TRY(term(depth));
       else if (eat('-')) d = d - TRY(term(depth));
       else return d;
+      if (too_large(d)) return error("too many terms");
     }
   }
   Result<Dim> term(int depth) {
     Dim d = TRY(factor(depth));
-    while (eat('*')) d = d * TRY(factor(depth));
+    while (eat('*')) {
+      const Dim f = TRY(factor(depth));
+      if (DimAccess::terms(d).size() * DimAccess::terms(f).size() > kMaxTerms) return error("too many terms");
+      d = d * f;
+      if (too_large(d)) return error("too many factors");
+    }
     return d;
   }
   Result<Dim> factor(int depth) {

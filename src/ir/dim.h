@@ -29,9 +29,9 @@ struct Range {
 // sorted order; symbols are equal when their names are.
 class Dim {
  public:
-  Dim() = default;                                   // 0
-  Dim(int64_t value) : constant_(value) {}           // NOLINT: integers are dims
-  Dim(int value) : constant_(value) {}               // NOLINT
+  Dim() = default;                          // 0
+  Dim(int64_t value) : constant_(value) {}  // NOLINT: integers are dims
+  Dim(int value) : constant_(value) {}      // NOLINT
   static Dim symbol(std::string_view name, Range range = {});
 
   bool is_constant() const { return expr_ == nullptr; }
@@ -41,6 +41,8 @@ class Dim {
   std::optional<std::string_view> symbol_name() const;
   // Names of all symbols within, sorted, without repeats.
   std::vector<std::string> symbols() const;
+  // Adds the ranges of all symbols within that are not there yet.
+  void collect_ranges(std::map<std::string, Range, std::less<>>& ranges) const;
   // Smallest and largest value over the symbols' ranges (saturating at +-Range::kMax).
   Range range() const;
 

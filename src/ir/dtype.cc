@@ -19,32 +19,19 @@ struct Row {
 };
 using enum NumberClass;
 constexpr Row kRows[] = {
-    {DType::f64, "f64", 8, 64, real},
-    {DType::f32, "f32", 4, 32, real},
-    {DType::f16, "f16", 2, 16, real},
-    {DType::bf16, "bf16", 2, 16, real},
-    {DType::f8e4m3fn, "f8e4m3fn", 1, 8, real},
-    {DType::f8e4m3fnuz, "f8e4m3fnuz", 1, 8, real},
-    {DType::f8e5m2, "f8e5m2", 1, 8, real},
-    {DType::f8e5m2fnuz, "f8e5m2fnuz", 1, 8, real},
-    {DType::f8e8m0, "f8e8m0", 1, 8, real},
-    {DType::f4e2m1, "f4e2m1", 1, 4, real},
-    {DType::i64, "i64", 8, 64, signed_int},
-    {DType::i32, "i32", 4, 32, signed_int},
-    {DType::i16, "i16", 2, 16, signed_int},
-    {DType::i8, "i8", 1, 8, signed_int},
-    {DType::i4, "i4", 1, 4, signed_int},
-    {DType::i2, "i2", 1, 2, signed_int},
-    {DType::u64, "u64", 8, 64, unsigned_int},
-    {DType::u32, "u32", 4, 32, unsigned_int},
-    {DType::u16, "u16", 2, 16, unsigned_int},
-    {DType::u8, "u8", 1, 8, unsigned_int},
-    {DType::u4, "u4", 1, 4, unsigned_int},
-    {DType::u2, "u2", 1, 2, unsigned_int},
-    {DType::boolean, "bool", 1, 1, boolean},
-    {DType::c64, "c64", 8, 64, complex},
-    {DType::c128, "c128", 16, 128, complex},
-    {DType::string, "string", sizeof(std::string), 0, string},
+    {DType::f64, "f64", 8, 64, real},          {DType::f32, "f32", 4, 32, real},
+    {DType::f16, "f16", 2, 16, real},          {DType::bf16, "bf16", 2, 16, real},
+    {DType::f8e4m3fn, "f8e4m3fn", 1, 8, real}, {DType::f8e4m3fnuz, "f8e4m3fnuz", 1, 8, real},
+    {DType::f8e5m2, "f8e5m2", 1, 8, real},     {DType::f8e5m2fnuz, "f8e5m2fnuz", 1, 8, real},
+    {DType::f8e8m0, "f8e8m0", 1, 8, real},     {DType::f4e2m1, "f4e2m1", 1, 4, real},
+    {DType::i64, "i64", 8, 64, signed_int},    {DType::i32, "i32", 4, 32, signed_int},
+    {DType::i16, "i16", 2, 16, signed_int},    {DType::i8, "i8", 1, 8, signed_int},
+    {DType::i4, "i4", 1, 4, signed_int},       {DType::i2, "i2", 1, 2, signed_int},
+    {DType::u64, "u64", 8, 64, unsigned_int},  {DType::u32, "u32", 4, 32, unsigned_int},
+    {DType::u16, "u16", 2, 16, unsigned_int},  {DType::u8, "u8", 1, 8, unsigned_int},
+    {DType::u4, "u4", 1, 4, unsigned_int},     {DType::u2, "u2", 1, 2, unsigned_int},
+    {DType::boolean, "bool", 1, 1, boolean},   {DType::c64, "c64", 8, 64, complex},
+    {DType::c128, "c128", 16, 128, complex},   {DType::string, "string", sizeof(std::string), 0, string},
 };
 static_assert(std::size(kRows) == kDTypeCount);
 constexpr bool rows_in_order() {
@@ -58,8 +45,8 @@ const Row& row(DType d) { return kRows[static_cast<int>(d)]; }
 // A small float: sign bit (unless e8m0), exponent, mantissa.
 struct Small {
   int exponent_bits, mantissa_bits, bias;
-  bool has_infinity;  // IEEE-like: the largest exponent holds infinities and NaNs
-  bool unsigned_zero; // fnuz: 0x80 is the only NaN, no negative zero
+  bool has_infinity;   // IEEE-like: the largest exponent holds infinities and NaNs
+  bool unsigned_zero;  // fnuz: 0x80 is the only NaN, no negative zero
   double largest;
 };
 Small small(DType d) {
@@ -173,7 +160,9 @@ uint8_t double_to_small_float(DType dtype, double value, bool saturate) {
   const Small s = small(dtype);
   const int width = 1 + s.exponent_bits + s.mantissa_bits;
   const auto sign = static_cast<uint8_t>(std::signbit(value) ? 1 << (width - 1) : 0);
-  const auto nan = static_cast<uint8_t>(s.unsigned_zero ? 0x80 : dtype == DType::f8e5m2 ? (sign | 0x7f) : (sign | 0x7f));
+  const auto nan = static_cast<uint8_t>(s.unsigned_zero          ? 0x80
+                                        : dtype == DType::f8e5m2 ? (sign | 0x7f)
+                                                                 : (sign | 0x7f));
   const double magnitude = std::fabs(value);
   const auto largest = static_cast<uint8_t>(dtype == DType::f8e4m3fn ? 0x7e
                                             : dtype == DType::f8e5m2 ? 0x7b

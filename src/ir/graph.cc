@@ -11,10 +11,10 @@ namespace burnish {
 void Node::set_operand(std::size_t i, Value* value) {
   if (i >= operands_.size()) operands_.resize(i + 1, nullptr);
   if (Value* old = operands_[i]) {
-    // One entry per slot: drop one of ours.
-    auto it = std::find(old->users_.begin(), old->users_.end(), this);
-    CHECK(it != old->users_.end(), old->name());
-    old->users_.erase(it);
+    // One entry per slot: drop one of ours, from the back, where it is when a graph is taken apart or grows.
+    auto it = std::find(old->users_.rbegin(), old->users_.rend(), this);
+    CHECK(it != old->users_.rend(), old->name());
+    old->users_.erase(std::next(it).base());
   }
   operands_[i] = value;
   if (value) value->users_.push_back(this);
@@ -182,10 +182,14 @@ void Graph::erase(Node* node) {
 
 void Graph::replace_uses(Value* from, Value* to) {
   if (from == to) return;
-  const std::vector<Node*> users = from->users_;
-  for (Node* user : users) {
-    for (std::size_t i = 0; i < user->operands_.size(); ++i)
-      if (user->operands_[i] == from) user->set_operand(i, to);
+  const std::vector<Node*> users = std::exchange(from->users_, {});
+  for (std::size_t u = 0; u < users.size(); ++u) {
+    if (u > 0 && users[u] == users[u - 1]) continue;  // all its slots were done at once
+    for (Value*& operand : users[u]->operands_) {
+      if (operand != from) continue;
+      operand = to;
+      to->users_.push_back(users[u]);
+    }
   }
   if (from->output_uses_ == 0) return;
   // Outputs of its own graph, or of regions that return a captured value.
@@ -204,7 +208,7 @@ std::size_t Graph::remove_dead_nodes() {
   for (auto it = nodes_.end(); it != nodes_.begin();) {
     Node* node = std::prev(it)->get();
     const bool dead = !node->effectful && std::all_of(node->results_.begin(), node->results_.end(),
-                                                               [](const auto& r) { return !r || r->unused(); });
+                                                      [](const auto& r) { return !r || r->unused(); });
     if (dead) {
       erase(node);
       ++removed;
@@ -281,7 +285,8 @@ void Graph::copy_into(Graph& target, std::unordered_map<const Value*, Value*>& m
     std::vector<Value*> operands;
     for (Value* v : node->operands_) operands.push_back(v ? map.at(v) : nullptr);
     std::vector<ResultSpec> results;
-    for (const auto& r : node->results_) results.push_back(r ? ResultSpec{r->type_, r->name_} : ResultSpec{{}, {}, true});
+    for (const auto& r : node->results_)
+      results.push_back(r ? ResultSpec{r->type_, r->name_} : ResultSpec{{}, {}, true});
     Node* copy = target.add_node(node->op_, operands, node->attributes_, std::move(results));
     copy->definition_ = node->definition_;
     copy->source_ = node->source_;

@@ -123,6 +123,7 @@ class Graph {
   Graph* parent() const { return parent_; }  // the graph around a region; values of it may be read here
   Node* owner() const { return owner_; }     // the node whose region this is
   Graph& root();
+  const Graph& root() const { return const_cast<Graph*>(this)->root(); }
 
   // -- inputs and outputs
   Value* add_input(std::string name, Type type, InputRole role = InputRole::data);
@@ -159,6 +160,7 @@ class Graph {
 
   // Ranges of named symbols, printed in the text form's `where` clause.
   std::map<std::string, Range, std::less<>>& symbol_ranges() { return root().symbol_ranges_; }
+  const std::map<std::string, Range, std::less<>>& symbol_ranges() const { return root().symbol_ranges_; }
 
   // Nodes no result of which is read are removed (effectful ones stay). Returns how many.
   std::size_t remove_dead_nodes();

@@ -27,14 +27,17 @@ std::string quote(std::string_view text) {
   return out + '"';
 }
 
-std::string value_name_text(std::string_view name) {
+std::string name_text(std::string_view name) {
   const bool bare = !name.empty() && std::all_of(name.begin(), name.end(), is_word);
-  return "%" + (bare ? std::string(name) : quote(name));
+  return bare ? std::string(name) : quote(name);
 }
+
+std::string value_name_text(std::string_view name) { return "%" + name_text(name); }
 
 void Lexer::skip() {
   for (;;) {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' || text_[at_] == '\r')) ++at_;
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' || text_[at_] == '\r'))
+      ++at_;
     if (text_.substr(at_, 2) != "//") return;
     while (at_ < text_.size() && text_[at_] != '\n') ++at_;
   }
@@ -124,40 +127,61 @@ Result<std::string_view> Lexer::balanced(std::string_view stops) {
   return error("expected a size");
 }
 
+bool Lexer::word_follows() { return is_word(peek()); }
+
 bool Lexer::number_follows() {
   const char c = peek();
   if ((c >= '0' && c <= '9') || c == '-' || c == '+') return true;
   return text_.substr(at_, 3) == "inf" || text_.substr(at_, 3) == "nan";
 }
 
-Result<Lexer::Number> Lexer::number() {
+std::string_view Lexer::number_token() {
   skip();
   std::size_t end = at_;
-  if (end < text_.size() && (text_[end] == '-' || text_[end] == '+')) ++end;
-  while (end < text_.size() && (is_word(text_[end]) || ((text_[end] == '-' || text_[end] == '+') && (text_[end - 1] == 'e' || text_[end - 1] == 'E')))) ++end;
-  const std::string_view token = text_.substr(at_, end - at_);
-  Number n;
-  const auto [int_end, int_error] = std::from_chars(token.data(), token.data() + token.size(), n.integer);
-  if (int_error == std::errc{} && int_end == token.data() + token.size()) {
-    n.real = static_cast<double>(n.integer);
-  } else {
-    const auto [real_end, real_error] = std::from_chars(token.data(), token.data() + token.size(), n.real);
-    if (real_error != std::errc{} || real_end != token.data() + token.size()) return error("expected a number");
-    n.is_real = true;
+  const auto is_sign = [&](std::size_t i) { return text_[i] == '-' || text_[i] == '+'; };
+  while (end < text_.size()) {
+    const bool exponent = end > at_ && (text_[end - 1] == 'e' || text_[end - 1] == 'E');
+    if (!is_word(text_[end]) && !(is_sign(end) && (end == at_ || exponent))) break;
+    ++end;
   }
+  const std::string_view token = text_.substr(at_, end - at_);
   at_ = end;
+  return token;
+}
+
+Result<Lexer::Number> Lexer::number() {
+  const std::size_t start = position();
+  const std::string_view token = number_token();
+  const char* const last = token.data() + token.size();
+  Number n;
+  const auto [int_end, int_error] = std::from_chars(token.data(), last, n.integer);
+  if (int_end == last && int_error == std::errc{}) {
+    n.real = static_cast<double>(n.integer);
+    return n;
+  }
+  if (int_end == last && int_error == std::errc::result_out_of_range)
+    return error_at(start, "the whole number does not fit into 64 bits");
+  const auto [real_end, real_error] = std::from_chars(token.data(), last, n.real);
+  if (real_error != std::errc{} || real_end != last) return error_at(start, "expected a number");
+  n.is_real = true;
   return n;
 }
 
 Result<int64_t> Lexer::integer() {
+  const std::size_t start = position();
   const Number n = TRY(number());
-  if (n.is_real) return error("expected a whole number");
+  if (n.is_real) return error_at(start, "expected a whole number");
   return n.integer;
 }
 
-std::unexpected<Error> Lexer::error(std::string_view what) {
+std::size_t Lexer::position() {
+  skip();
+  return at_;
+}
+
+std::unexpected<Error> Lexer::error_at(std::size_t position, std::string_view what) const {
   std::size_t line = 1, column = 1;
-  for (std::size_t i = 0; i < std::min(at_, text_.size()); ++i) {
+  for (std::size_t i = 0; i < std::min(position, text_.size()); ++i) {
     if (text_[i] == '\n') ++line, column = 1;
     else ++column;
   }

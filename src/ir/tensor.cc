@@ -100,7 +100,8 @@ int64_t Tensor::int_at(int64_t index) const {
   return visit_number_class(dtype_, [&](auto zero) -> int64_t {
     using N = decltype(zero);
     if constexpr (std::is_same_v<N, std::string>) return 0;
-    else if constexpr (std::is_same_v<N, std::complex<double>>) return static_cast<int64_t>(Accessor<N>(dtype_).load(data_, index).real());
+    else if constexpr (std::is_same_v<N, std::complex<double>>)
+      return static_cast<int64_t>(Accessor<N>(dtype_).load(data_, index).real());
     else return static_cast<int64_t>(Accessor<N>(dtype_).load(data_, index));
   });
 }
@@ -125,7 +126,8 @@ std::string Tensor::text(int64_t limit) const {
       if constexpr (std::is_same_v<N, std::string>) s += fmt::format("{:?}", v);
       else if constexpr (std::is_same_v<N, std::complex<double>>) s += fmt::format("({}, {})", v.real(), v.imag());
       else if constexpr (std::is_same_v<N, bool>) s += v ? "1" : "0";
-      else if constexpr (std::is_same_v<N, double>) s += dtype_ == DType::f64 ? fmt::format("{}", v) : fmt::format("{}", static_cast<float>(v));
+      else if constexpr (std::is_same_v<N, double>)
+        s += dtype_ == DType::f64 ? fmt::format("{}", v) : fmt::format("{}", static_cast<float>(v));
       else s += fmt::format("{}", v);
     });
   }

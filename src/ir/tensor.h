@@ -38,9 +38,13 @@ class Tensor {
   std::byte* mutable_data() { return const_cast<std::byte*>(data_); }  // only for the tensor's maker
   std::span<const std::byte> bytes() const { return {data_, byte_size()}; }
   template <class T>
-  std::span<const T> as() const { return {reinterpret_cast<const T*>(data_), static_cast<std::size_t>(elements_)}; }
+  std::span<const T> as() const {
+    return {reinterpret_cast<const T*>(data_), static_cast<std::size_t>(elements_)};
+  }
   template <class T>
-  std::span<T> mutable_as() { return {reinterpret_cast<T*>(mutable_data()), static_cast<std::size_t>(elements_)}; }
+  std::span<T> mutable_as() {
+    return {reinterpret_cast<T*>(mutable_data()), static_cast<std::size_t>(elements_)};
+  }
 
   // The same bytes under other dims of equal element count.
   Tensor reshaped(std::vector<int64_t> dims) const;

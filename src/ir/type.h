@@ -15,8 +15,8 @@ struct Type {
   enum class Kind : uint8_t { tensor, sequence, optional, map, token };
 
   Kind kind = Kind::tensor;
-  DType dtype = DType::f32;   // element of a tensor; key of a map
-  bool ranked = true;         // false: rank unknown, dims empty
+  DType dtype = DType::f32;  // element of a tensor; key of a map
+  bool ranked = true;        // false: rank unknown, dims empty
   Dims dims;
   std::shared_ptr<const Type> element;  // of sequence, optional, map (its value)
 

@@ -340,7 +340,7 @@ Result<Tensor> decode_tensor(const Json& json, const BlobTable& blobs) {
 Json encode_program(const Program& program, const std::map<int, int>& node_numbers, BlobStore& blobs) {
   Ranges ranges;
   // The graph's lookup of ranges is for writers too.
-  if (program.graph != nullptr) ranges = const_cast<Graph&>(*program.graph).symbol_ranges();
+  if (program.graph != nullptr) ranges = program.graph->symbol_ranges();
   collect_ranges(program, ranges);
   Json json = {{"cpu", program.cpu}};
   Json& symbols = json["symbols"] = Json::array();
@@ -373,7 +373,7 @@ Result<std::unique_ptr<Graph>> references_of(const Program& program, std::map<in
   collect_nodes(program, wanted);
   auto graph = std::make_unique<Graph>("references");
   if (program.graph == nullptr) return graph;
-  graph->symbol_ranges() = const_cast<Graph&>(*program.graph).symbol_ranges();
+  graph->symbol_ranges() = program.graph->symbol_ranges();
   std::vector<Node*> nodes;
   int number = 0;
   walk(*program.graph, [&](Node& node) {

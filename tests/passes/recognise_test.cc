@@ -50,7 +50,9 @@ TEST_P(Recognise, UndoesDecompose) {
   for (const char* stage : {"apart", "together"}) {
     Status status = runner.run_stage(*graph, stage, kTable);
     ASSERT_TRUE(status.has_value()) << status.error().message();
-    if (stage == std::string("apart")) EXPECT_NE(graph->nodes().back()->op(), c.op);
+    if (stage == std::string("apart")) {
+      EXPECT_NE(graph->nodes().back()->op(), c.op);
+    }
   }
   EXPECT_EQ(graph->nodes().back()->op(), c.op) << print(*graph);
   EXPECT_EQ(graph->node_count(), 1u) << print(*graph);
