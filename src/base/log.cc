@@ -8,6 +8,7 @@ namespace {
 std::mutex mutex;
 LogCallback callback_;
 LogLevel level_ = LogLevel::warning;
+thread_local bool inside_callback = false;  // which may call functions that log
 }  // namespace
 
 void set_log_callback(LogCallback callback) {
@@ -24,10 +25,16 @@ LogLevel log_level() {
 }
 
 void log(LogLevel level, std::string_view text) {
+  if (inside_callback) return;
   std::lock_guard lock(mutex);
   if (level > level_) return;
   if (callback_) {
-    callback_(level, text);
+    inside_callback = true;
+    try {
+      callback_(level, text);
+    } catch (...) {  // a line is not worth a crash
+    }
+    inside_callback = false;
     return;
   }
   const char* prefix = level == LogLevel::error ? "error: " : level == LogLevel::warning ? "warning: " : "";

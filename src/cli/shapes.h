@@ -4,15 +4,10 @@
 #include <span>
 #include <string>
 
-#include "compile/shapes.h"
+#include "compile/shape_text.h"
 #include "ir/graph.h"
 
 namespace burnish::cli {
-
-struct Shapes {
-  InputTypes types;
-  SymbolTable opt;  // what to expect of each symbol: for tuning, and for inputs that nobody gives
-};
 
 Result<Shapes> read_shapes(std::span<const std::string> texts, const Graph& graph);
 

@@ -127,8 +127,7 @@ std::vector<Row> make_rows() {
   add("silu", "mul(x, sigmoid(x))", [](Builder& b, Match& m) { return unary(b, m, "silu"); }, true);
   add("silu", "mul(x, sigmoid(mul(x, #alpha)))", silu_with_alpha, true);
   add(
-      // its inner part may have been taken for one already
-      "softplus", "add(max(x, 0), (log1p(exp(neg(abs(x)))) | softplus(neg(abs(x)))))",
+      "softplus", "add(max(x, 0), log1p(exp(neg(abs(x)))))",
       [](Builder& b, Match& m) { return unary(b, m, "softplus"); }, true);
   add("softplus", "log(add(exp(x), 1))", [](Builder& b, Match& m) { return unary(b, m, "softplus"); });
   add("softplus", "log1p(exp(x))", [](Builder& b, Match& m) { return unary(b, m, "softplus"); });

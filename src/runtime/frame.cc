@@ -130,6 +130,8 @@ Status Frame::prepare_memory(std::span<const RuntimeValue> arrived, std::span<Te
       return internal_error("output '" + program_.slots[s].name + "' is not stored in plain order");
     if (i < preallocated.size() && preallocated[i].dtype() == dtype && preallocated[i].dims() == placement.dims)
       outputs_[i] = preallocated[i];
+    else if (outermost_ && state_.options->allocate_output)
+      outputs_[i] = TRY(state_.options->allocate_output(dtype, placement.dims));
     else outputs_[i] = TRY(Tensor::allocate(dtype, placement.dims));
   }
   for (std::size_t b = 0; b < program_.buffers.size(); ++b) {

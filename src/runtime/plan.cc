@@ -285,6 +285,7 @@ Status Plan::check_constants(ThreadPool* pool) const {
   return s.constants_status;
 }
 
+std::span<const std::byte> Plan::bytes() const { return state_->bytes; }
 int64_t Plan::constant_bytes() const { return static_cast<int64_t>(state_->blobs.section.size()); }
 
 }  // namespace burnish

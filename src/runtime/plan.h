@@ -53,6 +53,8 @@ class Plan : public std::enable_shared_from_this<Plan> {
   // Blocks of constants, in parallel; done once.
   Status check_constants(ThreadPool* pool) const;
   int64_t constant_bytes() const;
+  // The whole file.
+  std::span<const std::byte> bytes() const;
 
  private:
   struct State;

@@ -1,0 +1,159 @@
+#include "compile/build.h"
+
+#include <atomic>
+
+#include "api/full/graph.h"
+#include "api/runtime/boundary.h"
+#include "api/runtime/functions.h"
+#include "base/json.h"
+#include "compile/decisions.h"
+#include "compile/shape_text.h"
+#include "ops/operator.h"
+
+namespace burnish::api {
+namespace {
+
+Result<BuildOptions> read_options(const burnish_build_options& given) {
+  BuildOptions options;
+  if (given.cpu != nullptr) options.cpu = given.cpu;
+  switch (given.fallback) {
+    case BURNISH_FALLBACK_WARN: options.fallback = Fallback::warn; break;
+    case BURNISH_FALLBACK_ALLOW: options.fallback = Fallback::allow; break;
+    case BURNISH_FALLBACK_ERROR: options.fallback = Fallback::error; break;
+    default: return usage_error("there is no such fallback", "option 'fallback'");
+  }
+  options.exact = given.exact != 0;
+  if (given.threads < 0 || given.threads > 4096)
+    return usage_error(std::to_string(given.threads) + " threads are asked for", "option 'threads'",
+                       "0 means all processors");
+  options.threads = given.threads;
+  if (given.derived_limit != 0) options.derived_limit = std::max(given.derived_limit, 0.0);
+  if (!(given.derived_limit <= 1e6)) return usage_error("the limit is no sensible number", "option 'derived_limit'");
+  if (given.disabled == nullptr && given.disabled_count > 0) return null_argument("options.disabled");
+  for (size_t i = 0; i < given.disabled_count; ++i)
+    options.disabled.push_back(TRY(required_string(given.disabled[i], "options.disabled")));
+  if (given.progress != nullptr)
+    options.progress = [given](std::string_view stage, double fraction) {
+      given.progress(given.progress_user, std::string(stage).c_str(), fraction);
+    };
+  return options;
+}
+
+Status set_shapes(Graph& graph, const burnish_build_options& given) {
+  if (given.shape_count == 0) return {};
+  if (given.shapes == nullptr) return null_argument("options.shapes");
+  std::vector<InputShape> shapes;
+  for (size_t i = 0; i < given.shape_count; ++i)
+    shapes.push_back({TRY(required_string(given.shapes[i].name, "options.shapes.name")),
+                      TRY(required_string(given.shapes[i].type, "options.shapes.type"))});
+  const Shapes read = TRY(read_shapes(shapes, graph));
+  return apply_shapes(graph, read.types);
+}
+
+Result<std::shared_ptr<EngineObject>> engine_of_references(std::unique_ptr<Graph> graph) {
+  ops::bind_operators(*graph);
+  TRY(ops::verify(*graph));
+  TRY(ops::infer(*graph));
+  std::shared_ptr<const Graph> shared = std::move(graph);
+  std::shared_ptr<const Program> program = TRY(reference_program(shared));
+  auto engine = TRY(make_engine(program));
+  engine->images = {program};
+  engine->simplified = std::move(shared);
+  engine->decisions = "[]";
+  return engine;
+}
+
+Result<std::shared_ptr<EngineObject>> engine_of_build(BuildResult built) {
+  auto engine = TRY(make_engine(built.program));
+  engine->decisions = decisions_text(built.decisions);
+  engine->images = std::move(built.images);
+  engine->simplified = std::move(built.simplified);
+  return engine;
+}
+
+Json json_of(const Operator& o) {
+  constexpr const char* kArity[] = {"required", "optional", "variadic"};
+  Json operands = Json::array(), results = Json::array(), attributes = Json::array();
+  for (const OperandSpec& s : o.operands)
+    operands.push_back({{"name", s.name}, {"types", s.types}, {"arity", kArity[static_cast<int>(s.arity)]}});
+  for (const ResultDoc& r : o.results)
+    results.push_back({{"name", r.name}, {"doc", r.doc}, {"optional", r.optional}, {"variadic", r.variadic}});
+  for (const AttributeSpec& a : o.attributes)
+    attributes.push_back({{"name", a.name}, {"kind", name(a.kind)}, {"default", a.default_text}, {"doc", a.doc}});
+  return {{"name", o.name},       {"doc", o.doc},       {"composite", !o.is_core()}, {"bodies", o.regions},
+          {"operands", operands}, {"results", results}, {"attributes", attributes}};
+}
+
+}  // namespace
+
+burnish_status build_engine(const burnish_graph* graph, const burnish_build_options* options, burnish_engine** engine,
+                            burnish_error** error) {
+  if (engine != nullptr) *engine = nullptr;
+  return boundary(error, [&]() -> Done {
+    if (engine == nullptr) return null_argument("engine");
+    const auto given = TRY(structure(options, sizeof(burnish_build_options), "burnish_build_options"));
+    BuildOptions o = TRY(read_options(given));
+    // Asked from several threads; once is enough.
+    std::atomic<bool> cancelled = false;
+    if (given.cancelled != nullptr)
+      o.cancelled = [&] {
+        if (!cancelled && given.cancelled(given.cancelled_user) != 0) cancelled = true;
+        return cancelled.load();
+      };
+    std::unique_ptr<Graph> copy;
+    {
+      const auto object = TRY(use<GraphObject>(graph));
+      const std::lock_guard lock(object->mutex);
+      copy = object->graph().clone();
+    }
+    if (copy->outputs().empty())
+      return usage_error("the graph has no outputs", {}, "declare what a run should give (graph_output)");
+    TRY(set_shapes(*copy, given));
+    Result<std::shared_ptr<EngineObject>> made;
+    if (given.references != 0) {
+      made = engine_of_references(std::move(copy));
+    } else if (auto built = build(std::move(copy), o)) {
+      made = engine_of_build(*std::move(built));
+    } else {
+      made = std::unexpected(std::move(built).error());
+    }
+    if (!made && cancelled) return std::unexpected(Failure(std::move(made).error(), BURNISH_CANCELLED));
+    *engine = new_handle<burnish_engine>(TRY(std::move(made)));
+    return {};
+  });
+}
+
+burnish_status operators(burnish_text** text, burnish_error** error) {
+  if (text != nullptr) *text = nullptr;
+  return boundary(error, [&]() -> Done {
+    if (text == nullptr) return null_argument("text");
+    Json list = Json::array();
+    for (const Operator* o : ops::all()) list.push_back(json_of(*o));
+    *text = give_text(list.dump(2));
+    return {};
+  });
+}
+
+void add_compiler(burnish_table& t) {
+  t.graph_create = graph_create;
+  t.graph_load = graph_load;
+  t.graph_load_bytes = graph_load_bytes;
+  t.graph_clone = graph_clone;
+  t.graph_free = graph_free;
+  t.graph_symbol = graph_symbol;
+  t.graph_input = graph_input;
+  t.graph_constant = graph_constant;
+  t.graph_constant_owned = graph_constant_owned;
+  t.graph_add = graph_add;
+  t.graph_output = graph_output;
+  t.graph_count = graph_count;
+  t.graph_value = graph_value;
+  t.graph_find = graph_find;
+  t.graph_value_info = graph_value_info;
+  t.graph_text = graph_text;
+  t.graph_save_onnx = graph_save_onnx;
+  t.operators = operators;
+  t.build = build_engine;
+}
+
+}  // namespace burnish::api
