@@ -242,6 +242,29 @@ Status Importer::call_function(const FunctionProto& function, const NodeProto& n
   return {};
 }
 
+Result<std::vector<Value*>> Importer::inline_graph(const GraphProto& proto, const Scope& outer, Graph& graph,
+                                                   std::span<Value* const> inputs) {
+  if (outer.depth + 1 > options_.max_depth)
+    return refused(fmt::format("graphs nest deeper than {}", options_.max_depth));
+  if (proto.inputs.size() != inputs.size()) {
+    return refused(
+        fmt::format("the graph '{}' has {} inputs where {} are given", proto.name, proto.inputs.size(), inputs.size()));
+  }
+  Scope scope;
+  scope.graph = &graph;
+  scope.parent = &outer;
+  scope.opsets = outer.opsets;
+  scope.arguments = outer.arguments;
+  scope.prefix = outer.prefix;
+  scope.depth = outer.depth + 1;
+  for (std::size_t i = 0; i < inputs.size(); ++i) TRY(define(scope, proto.inputs[i].name, inputs[i]));
+  TRY(read_constants(proto, scope));
+  TRY(read_nodes(proto.nodes, scope));
+  std::vector<Value*> outputs;
+  for (const ValueInfoProto& v : proto.outputs) outputs.push_back(TRY(resolve(scope, v.name)));
+  return outputs;
+}
+
 Status Importer::read_region(const GraphProto& proto, const Scope& outer, Graph& region,
                              std::span<const Type> input_types) {
   if (outer.depth + 1 > options_.max_depth)

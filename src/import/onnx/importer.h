@@ -40,6 +40,9 @@ class Importer {
 
   // Reads a subgraph into a region whose inputs have these types (hints come from the subgraph).
   Status read_region(const GraphProto& proto, const Scope& outer, Graph& region, std::span<const Type> input_types);
+  // Adds a subgraph's nodes to `graph` (the outer one, or a region in it); its inputs are these values.
+  Result<std::vector<Value*>> inline_graph(const GraphProto& proto, const Scope& outer, Graph& graph,
+                                           std::span<Value* const> inputs);
   Result<Tensor> tensor(const TensorProto& proto);
   Result<Type> type(const TypeProto& proto, Graph& graph);
   const ImportOptions& options() const { return options_; }

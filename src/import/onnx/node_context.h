@@ -122,6 +122,9 @@ std::span<const OperatorRow> normalization_rows();
 std::span<const OperatorRow> quantize_rows();
 std::span<const OperatorRow> control_rows();
 std::span<const OperatorRow> other_rows();
-std::span<const OperatorRow> ml_rows();
+std::span<const OperatorRow> sequence_rows();
+std::span<const OperatorRow> ml_rows();        // ai.onnx.ml
+std::span<const OperatorRow> preview_rows();   // ai.onnx.preview
+std::span<const OperatorRow> training_rows();  // ai.onnx.preview.training
 
 }  // namespace burnish::onnx

@@ -93,6 +93,35 @@ Status resize_10(NodeContext& c) {
   return {};
 }
 
+Status grid_sample(NodeContext& c) {
+  TRY(need_inputs(c, 2));
+  std::string mode = c.string("mode", c.opset() < 20 ? "bilinear" : "linear");
+  if (mode == "bilinear") mode = "linear";
+  if (mode == "bicubic") mode = "cubic";
+  c.give(c.op("grid_sample", {c.in(0), c.in(1)},
+              {{"mode", mode},
+               {"padding", c.string("padding_mode", "zeros")},
+               {"align_corners", c.integer("align_corners", 0)}}));
+  return {};
+}
+
+// Opset 16 moved pixels by half of one unless told otherwise.
+Status roi_align(NodeContext& c) {
+  TRY(need_inputs(c, 3));
+  const std::string coordinates =
+      c.string("coordinate_transformation_mode", c.opset() < 16 ? "output_half_pixel" : "half_pixel");
+  if (coordinates != "half_pixel" && coordinates != "output_half_pixel")
+    return c.error(fmt::format("attribute 'coordinate_transformation_mode' is '{}'", coordinates));
+  c.give(c.op("roi_align", {c.in(0), c.in(1), c.in(2)},
+              {{"mode", c.string("mode", "avg")},
+               {"height", c.integer("output_height", 1)},
+               {"width", c.integer("output_width", 1)},
+               {"samples", c.integer("sampling_ratio", 0)},
+               {"scale", c.real("spatial_scale", 1)},
+               {"half_pixel", int64_t{coordinates == "half_pixel"}}}));
+  return {};
+}
+
 constexpr OperatorRow kRows[] = {
     {"Gather", 1, nullptr, "gather"},
     {"GatherElements", 11, gather_elements, {}},
@@ -110,12 +139,11 @@ constexpr OperatorRow kRows[] = {
     {"Upsample", 1, upsample, {}},
     {"Resize", 10, resize_10, {}},
     {"Resize", 11, nullptr, "resize"},
-    {"GridSample", 16, nullptr, "grid_sample"},
+    {"GridSample", 16, grid_sample, {}},
     {"AffineGrid", 20, nullptr, "affine_grid"},
-    {"RoiAlign", 16, nullptr, "roi_align"},
-    {"RoiAlign", 10, nullptr, "roi_align", "coordinate_transformation_mode=\"output_half_pixel\""},
-    {"MaxRoiPool", 1, nullptr, "max_roi_pool"},
-    {"NonMaxSuppression", 10, nullptr, "non_max_suppression"},
+    {"RoiAlign", 10, roi_align, {}},
+    {"MaxRoiPool", 1, nullptr, "max_roi_pool", "pooled_shape>size, spatial_scale>scale"},
+    {"NonMaxSuppression", 10, nullptr, "non_max_suppression", "center_point_box>centred"},
 };
 
 }  // namespace

@@ -118,6 +118,26 @@ Status lp_pool(NodeContext& c) {
   return {};
 }
 
+Status deform_conv(NodeContext& c) {
+  TRY(need_inputs(c, 3));
+  AttributeMap attributes = TRY(convolution_attributes(c, 1));
+  attributes.erase("auto_pad");
+  attributes.emplace("offset_groups", c.integer("offset_group", 1));
+  c.give(c.op("deform_conv", c.inputs(), std::move(attributes)));
+  return {};
+}
+
+Status max_unpool(NodeContext& c) {
+  TRY(need_inputs(c, 2));
+  const Ints kernel = c.ints("kernel_shape");
+  if (kernel.empty()) return c.error("attribute 'kernel_shape' is missing");
+  AttributeMap attributes = TRY(window(c, kernel.size()));
+  attributes.erase("auto_pad");
+  attributes.emplace("kernel", kernel);
+  c.give(c.op("max_unpool", c.inputs(), std::move(attributes)));
+  return {};
+}
+
 // numpy.matmul: a vector on the left is a row, on the right a column, and the axis goes again.
 Result<Value*> matmul(NodeContext& c, Value* a, Value* b) {
   const auto is_vector = [](Value* v) { return v != nullptr && v->type().is_ranked_tensor() && v->type().rank() == 1; };
@@ -185,28 +205,29 @@ Status conv_integer(NodeContext& c) {
 constexpr OperatorRow kRows[] = {
     {"Conv", 1, conv, {}},
     {"ConvTranspose", 1, conv_transpose, {}},
-    {"DeformConv", 19, nullptr, "deform_conv", "-kernel_shape, group>groups, offset_group>offset_groups"},
+    {"DeformConv", 19, deform_conv, {}},
     {"MaxPool", 1, max_pool, {}},
     {"AveragePool", 1, average_pool, {}},
     {"LpPool", 1, lp_pool, {}},
     {"GlobalAveragePool", 1, nullptr, "global_average_pool"},
     {"GlobalMaxPool", 1, nullptr, "global_max_pool"},
     {"GlobalLpPool", 1, nullptr, "global_lp_pool"},
-    {"MaxUnpool", 9, nullptr, "max_unpool", "kernel_shape>kernel"},
+    {"MaxUnpool", 9, max_unpool, {}},
     {"MatMul", 1, mat_mul, {}},
     {"Gemm", 1, gemm, {}},
     {"MatMulInteger", 10, matmul_integer, {}},
     {"ConvInteger", 10, conv_integer, {}},
     {"Einsum", 12, nullptr, "einsum"},
     {"Det", 11, nullptr, "det"},
-    {"LSTM", 7, nullptr, "lstm"},
-    {"GRU", 7, nullptr, "gru"},
-    {"RNN", 7, nullptr, "rnn"},
+    {"LSTM", 1, nullptr, "lstm", "layout>batch_first, -hidden_size, -output_sequence"},
+    {"GRU", 1, nullptr, "gru", "layout>batch_first, -hidden_size, -output_sequence"},
+    {"RNN", 1, nullptr, "rnn", "layout>batch_first, -hidden_size, -output_sequence"},
     {"Attention", 23, nullptr, "onnx_attention",
      "is_causal>causal, q_num_heads>q_heads, kv_num_heads>kv_heads, softmax_precision>softmax_dtype, "
      "qk_matmul_output_mode>qk_mode"},
     {"RotaryEmbedding", 23, nullptr, "rotary_embedding"},
-    {"LinearAttention", 27, nullptr, "linear_attention"},
+    {"LinearAttention", 27, nullptr, "linear_attention",
+     "q_num_heads>q_heads, kv_num_heads>kv_heads, update_rule>rule, -chunk_size"},
     {"CausalConvWithState", 27, nullptr, "causal_conv_with_state"},
 };
 

@@ -1,4 +1,4 @@
-// Random numbers, losses, signals, text, sequences, images, and the classical models of ai.onnx.ml.
+// Random numbers, losses, signals, text, images.
 
 #include "import/onnx/node_context.h"
 
@@ -14,41 +14,26 @@ constexpr OperatorRow kRows[] = {
     {"Multinomial", 7, nullptr, "multinomial"},
     {"NegativeLogLikelihoodLoss", 12, nullptr, "nll_loss"},
     {"SoftmaxCrossEntropyLoss", 12, nullptr, "softmax_cross_entropy"},
-    {"DFT", 17, nullptr, "dft"},
+    {"DFT", 20, nullptr, "dft"},
+    {"DFT", 17, nullptr, "dft", "axis=1"},
     {"STFT", 17, nullptr, "stft"},
     {"MelWeightMatrix", 17, nullptr, "mel_weight_matrix", "output_datatype>dtype"},
     {"HannWindow", 17, nullptr, "hann_window", "output_datatype>dtype"},
     {"HammingWindow", 17, nullptr, "hamming_window", "output_datatype>dtype"},
     {"BlackmanWindow", 17, nullptr, "blackman_window", "output_datatype>dtype"},
     {"StringConcat", 20, nullptr, "string_concat"},
-    {"StringSplit", 20, nullptr, "string_split"},
-    {"StringNormalizer", 10, nullptr, "string_normalizer"},
+    {"StringSplit", 20, nullptr, "string_split", "maxsplit>most"},
+    {"StringNormalizer", 10, nullptr, "string_normalizer",
+     "case_change_action>change, is_case_sensitive>case_sensitive, -locale"},
     {"RegexFullMatch", 20, nullptr, "regex_full_match"},
-    {"TfIdfVectorizer", 9, nullptr, "tf_idf_vectorizer"},
-    {"SequenceConstruct", 11, nullptr, "sequence_construct"},
-    {"SequenceEmpty", 11, nullptr, "sequence_empty"},
-    {"SequenceInsert", 11, nullptr, "sequence_insert"},
-    {"SequenceErase", 11, nullptr, "sequence_erase"},
-    {"SequenceAt", 11, nullptr, "sequence_at"},
-    {"SequenceLength", 11, nullptr, "sequence_length"},
-    {"SplitToSequence", 11, nullptr, "split_to_sequence"},
-    {"ConcatFromSequence", 11, nullptr, "concat_from_sequence"},
-    {"Optional", 15, nullptr, "optional"},
-    {"OptionalHasElement", 15, nullptr, "optional_has_element"},
-    {"OptionalGetElement", 15, nullptr, "optional_get_element"},
+    {"TfIdfVectorizer", 9, nullptr, "tf_idf_vectorizer",
+     "min_gram_length>shortest, max_gram_length>longest, max_skip_count>skips, ngram_counts>starts, "
+     "ngram_indexes>columns, pool_int64s>numbers, pool_strings>words"},
     {"ImageDecoder", 20, nullptr, "image_decoder"},
-};
-
-constexpr OperatorRow kMlRows[] = {
-    {"ArrayFeatureExtractor", 1, nullptr, "array_feature_extractor"},
-    {"Binarizer", 1, nullptr, "binarizer"},
-    {"LabelEncoder", 2, nullptr, "label_encoder"},
-    {"TreeEnsemble", 5, nullptr, "tree_ensemble"},
 };
 
 }  // namespace
 
 std::span<const OperatorRow> other_rows() { return kRows; }
-std::span<const OperatorRow> ml_rows() { return kMlRows; }
 
 }  // namespace burnish::onnx

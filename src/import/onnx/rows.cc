@@ -23,10 +23,15 @@ Rows gather(std::initializer_list<std::span<const OperatorRow>> tables) {
 const OperatorRow* find_row(std::string_view domain, std::string_view op_type, int64_t opset) {
   static const Rows main =
       gather({elementwise_rows(), activation_rows(), shape_rows(), index_rows(), reduce_rows(), network_rows(),
-              normalization_rows(), quantize_rows(), control_rows(), other_rows()});
-  static const Rows ml = gather({ml_rows()});
-  if (domain != "ai.onnx" && domain != "ai.onnx.ml") return nullptr;
-  const Rows& rows = domain == "ai.onnx" ? main : ml;
+              normalization_rows(), quantize_rows(), control_rows(), sequence_rows(), other_rows()});
+  static const Rows ml = gather({ml_rows()}), preview = gather({preview_rows()}), training = gather({training_rows()});
+  const Rows* table = domain == "ai.onnx"                    ? &main
+                      : domain == "ai.onnx.ml"               ? &ml
+                      : domain == "ai.onnx.preview"          ? &preview
+                      : domain == "ai.onnx.preview.training" ? &training
+                                                             : nullptr;
+  if (table == nullptr) return nullptr;
+  const Rows& rows = *table;
   const auto it = rows.find(op_type);
   if (it == rows.end()) return nullptr;
   const OperatorRow* found = nullptr;
