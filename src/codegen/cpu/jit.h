@@ -19,9 +19,6 @@
 namespace burnish {
 
 struct JitOptions {
-  // Off for kernels that place their own vectors and unrolling: LLVM's unroller spills tiles (research notes, section 7).
-  bool unroll = false;
-  bool vectorize = false;
   std::string* ir = nullptr;        // receives the optimised IR as text
   std::string* assembly = nullptr;  // receives the assembly
 };
