@@ -111,6 +111,13 @@ class ElementReader {
   Tensor& tensor_;
 };
 
+// How many dims, from the last one, are through before element `index`.
+std::size_t rows_ended(std::span<const int64_t> dims, int64_t index) {
+  std::size_t count = 0;
+  for (std::size_t d = dims.size(); d-- > 1 && index % dims[d] == 0; index /= dims[d]) ++count;
+  return count;
+}
+
 }  // namespace
 
 std::string elements_text(const Tensor& tensor) {
@@ -150,11 +157,20 @@ Result<Tensor> read_elements(Lexer& lexer, DType dtype, std::vector<int64_t> dim
     TRY(reader.read(0));
     return tensor;
   }
+  // Flat, or with the brackets of every dim.
+  const std::size_t open = tensor.elements() > 0 && lexer.peek() == '[' ? tensor.dims().size() : 1;
+  for (std::size_t d = 1; d < open; ++d) TRY(lexer.expect("["));
   for (int64_t i = 0; i < tensor.elements(); ++i) {
-    if (i > 0) TRY(lexer.expect(","));
+    if (i > 0) {
+      const std::size_t ended = open > 1 ? rows_ended(tensor.dims(), i) : 0;
+      for (std::size_t d = 0; d < ended; ++d) TRY(lexer.expect("]"));
+      TRY(lexer.expect(","));
+      for (std::size_t d = 0; d < ended; ++d) TRY(lexer.expect("["));
+    }
     TRY(reader.read(i));
   }
   if (!lexer.eat("]")) return lexer.error(fmt::format("expected ']' after {} elements", tensor.elements()));
+  for (std::size_t d = 1; d < open; ++d) TRY(lexer.expect("]"));
   return tensor;
 }
 

@@ -207,6 +207,13 @@ bool live(const Node* node) {
   return false;
 }
 
+// A transpose between two members. Turned, it is one still, of other axes.
+bool is_inner(const Region& region, const Node& transpose) {
+  const Value* from = transpose.operand(0);
+  return from->producer() != nullptr && region.members.contains(from->producer()) &&
+         std::ranges::any_of(transpose.result()->users(), [&](Node* user) { return region.members.contains(user); });
+}
+
 // Transposes left minus transposes there now, were every member to work on axes p: v = transpose(v', p).
 int cost_of_turning(const Region& region, const Ints& p) {
   int cost = 0;
@@ -220,7 +227,8 @@ int cost_of_turning(const Region& region, const Ints& p) {
     bool goes = t != nullptr && !v->is_output() && std::ranges::all_of(v->users(), [&](Node* user) {
                   return region.members.contains(user) || !live(user);
                 });
-    if (t != nullptr && permutation(*t) == p) cost -= goes ? 1 : 0;
+    if (t != nullptr && is_inner(region, *t)) cost += goes || is_identity(compose(p, permutation(*t))) ? 0 : 1;
+    else if (t != nullptr && permutation(*t) == p) cost -= goes ? 1 : 0;
     else cost += goes ? 0 : 1;  // another order merges with the one to be inserted
   }
   for (Node* node : region.nodes) {
@@ -228,8 +236,8 @@ int cost_of_turning(const Region& region, const Ints& p) {
     bool plain = v->is_output();
     for (Node* user : v->users()) {
       if (region.members.contains(user) || !live(user)) continue;
-      if (user->op() == "transpose") cost -= is_identity(compose(p, permutation(*user))) ? 1 : 0;
-      else plain = true;
+      if (user->op() != "transpose") plain = true;
+      else if (!is_inner(region, *user)) cost -= is_identity(compose(p, permutation(*user))) ? 1 : 0;
     }
     cost += plain && !no_axes(v) ? 1 : 0;
   }
