@@ -1,0 +1,81 @@
+// burnish build: a model becomes an engine.
+
+#include <filesystem>
+
+#include "cli/command.h"
+#include "cli/engine.h"
+#include "cli/subject.h"
+
+namespace burnish::cli {
+namespace {
+
+struct Options {
+  std::string model, output;
+  int threads = 0;
+  BuildFlags build;
+};
+
+Json summary(const Built& built) {
+  Json images = Json::array();
+  for (const BuildResult& image : built.images) {
+    const StepCounts steps = count_steps(*image.program);
+    images.push_back({{"isa", image.program->cpu},
+                      {"steps", steps.all},
+                      {"kernels", steps.kernels},
+                      {"reference_steps", steps.references},
+                      {"weight_bytes", image.weight_bytes},
+                      {"derived_bytes", image.derived_bytes}});
+  }
+  return images;
+}
+
+Result<int> run(Console& console, const Options& options) {
+  Opened opened = TRY(open_known(options.model));
+  const int64_t nodes = count_nodes(*opened.graph);
+  const Built built = TRY(build_images(console, std::move(opened), options.build, options.threads));
+  TRY(save_engine(built, options.output));
+  std::error_code code;
+  const auto size = std::filesystem::file_size(options.output, code);
+  const BuildResult& first = built.images.front();
+  Json passes = Json::array();
+  for (const auto& t : first.timings)
+    passes.push_back({{"pass", t.pass}, {"ms", t.seconds * 1e3}, {"changed", t.changed}});
+  console.report = {{"model", options.model},     {"engine", options.output},
+                    {"nodes", nodes},             {"build_ms", built.seconds * 1e3},
+                    {"file_bytes", code ? 0 : size}, {"images", summary(built)},
+                    {"decisions", first.decisions.size()}, {"passes", passes}};
+  if (console.verbose)
+    for (const auto& t : first.timings)
+      if (t.changed) fmt::print(stderr, "{:>10}  {}\n", seconds_text(t.seconds), t.pass);
+  console.say("{}: {} nodes\n", options.model, nodes);
+  for (const BuildResult& image : built.images) {
+    const StepCounts steps = count_steps(*image.program);
+    console.say("  {:<26} {} kernels, {} of {} steps on references; {} weights, {} derived\n",
+                image.program->cpu.empty() ? "any processor" : image.program->cpu, steps.kernels, steps.references,
+                steps.all, bytes_text(image.weight_bytes), bytes_text(image.derived_bytes));
+  }
+  console.say("{} ({}) built in {}\n", options.output, bytes_text(static_cast<int64_t>(code ? 0 : size)),
+              seconds_text(built.seconds));
+  return 0;
+}
+
+Action setup(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("model", options->model, "Model")->required()->type_name("MODEL");
+  app.add_option("-o,--output", options->output, "The engine to write")->required()->type_name("ENGINE");
+  add_threads(app, options->threads);
+  add_build_flags(app, options->build);
+  return [options](Console& console) { return run(console, *options); };
+}
+
+}  // namespace
+
+constinit const Command kBuild = {
+    "build", "Compile a model into an engine",
+    R"(  burnish build resnet50.onnx -o resnet50.plan
+  burnish build resnet50.onnx -o resnet50.plan --shapes "x=f32[1..8..64,3,224,224]"   batches of 1 to 64, 8 as a rule
+  burnish build model.onnx -o model.plan --cpu portable                               for other processors, too
+  burnish build model.onnx -o model.plan --fallback error                             only if every operator has a kernel)",
+    setup};
+
+}  // namespace burnish::cli

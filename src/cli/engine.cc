@@ -1,0 +1,163 @@
+#include "cli/engine.h"
+
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "cli/stages.h"
+
+namespace burnish::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+std::vector<std::string> split_cpus(std::string_view list) {
+  std::vector<std::string> cpus;
+  for (;;) {
+    const std::size_t comma = list.find(',');
+    const std::string_view cpu = list.substr(0, comma);
+    if (cpu == "portable") {
+      cpus.insert(cpus.end(), {"x86-64-v3", "x86-64-v4"});
+    } else {
+      cpus.emplace_back(cpu);
+    }
+    if (comma == std::string_view::npos) return cpus;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+void use(Engine& engine, const BuildResult& result) {
+  engine.program = result.program;
+  engine.simplified = result.simplified;
+  engine.decisions = to_json(result.decisions);
+  engine.weight_bytes = result.weight_bytes;
+  engine.derived_bytes = result.derived_bytes;
+  engine.timings = result.timings;
+}
+
+// What a plan keeps beside its programs for those who run it. A plan that others wrote may hold something else there.
+Json source_map(const BuildResult& result, const SymbolTable& opt) {
+  return {{"opt", opt}, {"weight_bytes", result.weight_bytes}, {"derived_bytes", result.derived_bytes}};
+}
+
+void read_source_map(std::string_view text, Engine& engine) {
+  const Json map = Json::parse(text, nullptr, false);
+  if (!map.is_object()) return;
+  const auto number = [](const Json& value) { return value.is_number_integer() ? value.get<int64_t>() : 0; };
+  if (const auto it = map.find("weight_bytes"); it != map.end()) engine.weight_bytes = number(*it);
+  if (const auto it = map.find("derived_bytes"); it != map.end()) engine.derived_bytes = number(*it);
+  if (const auto it = map.find("opt"); it != map.end() && it->is_object())
+    for (const auto& [symbol, value] : it->items())
+      if (value.is_number_integer()) engine.opt[symbol] = value.get<int64_t>();
+}
+
+BuildOptions with_progress(Console& console, BuildOptions options) {
+  options.progress = [&console](std::string_view stage, double fraction) { console.progress(stage, fraction); };
+  return options;
+}
+
+Result<Engine> load_plan(Console& console, const Opened& opened, const BuildFlags& flags, int threads) {
+  TRY(refuse_build_flags(flags, opened.path));
+  Engine engine;
+  engine.path = opened.path;
+  engine.from_plan = true;
+  const auto start = Clock::now();
+  const CpuFeatures host = host_cpu();
+  const CpuFeatures cpu = flags.cpu == "host" ? host : TRY(parse_cpu(flags.cpu));
+  if (!host.supports(cpu))
+    return usage_error(fmt::format("this processor lacks {}", host.missing(cpu)), "--cpu", "choose a lower level");
+  engine.weight_bytes = opened.plan->constant_bytes();
+  read_source_map(opened.plan->source_map(), engine);
+  bool fits = opened.plan->images().empty();
+  for (const std::string& image : opened.plan->images()) {
+    const auto needed = image.empty() ? Result<CpuFeatures>(CpuFeatures()) : parse_cpu(image);
+    fits = fits || image.empty() || (needed && cpu.supports(*needed));
+  }
+  if (fits) {
+    engine.program = TRY(opened.plan->program(cpu));
+    engine.decisions = Json::parse(opened.plan->decisions(), nullptr, false);
+    if (!engine.decisions.is_array()) engine.decisions = Json::array();
+  } else {
+    auto graph = TRY(opened.plan->simplified());
+    if (graph == nullptr)
+      return refused(fmt::format("has no image for {} and no graph to make one from", cpu.text()), opened.path);
+    log(LogLevel::warning, fmt::format("{}: has no image for {}: compiled again for this run", opened.path, cpu.text()));
+    BuildOptions options = with_progress(console, {});
+    options.cpu = flags.cpu;
+    options.fallback = TRY(parse_fallback(flags.fallback));
+    options.threads = threads;
+    use(engine, TRY(build(std::move(graph), options)));
+    console.end_progress();
+  }
+  engine.inputs = inputs_of(*engine.program);
+  engine.load_seconds = since(start);
+  return engine;
+}
+
+}  // namespace
+
+Json to_json(std::span<const Decision> decisions) {
+  Json list = Json::array();
+  for (const Decision& d : decisions)
+    list.push_back({{"id", d.id}, {"node", d.node}, {"what", d.what}, {"why", d.why}, {"remedy", d.remedy}});
+  return list;
+}
+
+std::vector<InputInfo> inputs_of(const Program& program) {
+  std::vector<InputInfo> inputs;
+  for (std::size_t i = 0; i < program.inputs.size(); ++i)
+    inputs.push_back({program.input_names[i], program.slots[static_cast<std::size_t>(program.inputs[i])].type});
+  return inputs;
+}
+
+Result<Built> build_images(Console& console, Opened opened, const BuildFlags& flags, int threads) {
+  const auto start = Clock::now();
+  Built built;
+  BuildOptions options = with_progress(console, TRY(to_options(flags)));
+  options.threads = threads;
+  auto graph = TRY(shaped_graph(std::move(opened), flags, &built.opt));
+  const auto cpus = split_cpus(flags.cpu);
+  for (std::size_t i = 0; i < cpus.size(); ++i) {
+    TRY(parse_cpu(cpus[i]));
+    options.cpu = cpus[i];
+    built.images.push_back(TRY(build(i + 1 < cpus.size() ? graph->clone() : std::move(graph), options)));
+    options.print_after.clear();  // once is enough
+  }
+  console.end_progress();
+  built.seconds = since(start);
+  return built;
+}
+
+Status save_engine(const Built& built, const std::string& path) {
+  std::vector<const Program*> programs;
+  for (const BuildResult& image : built.images) programs.push_back(image.program.get());
+  const BuildResult& first = built.images.front();
+  return save_plan(programs,
+                   {.simplified = first.simplified.get(),
+                    .decisions = to_json(first.decisions).dump(-1, ' ', false, Json::error_handler_t::replace),
+                    .source_map = source_map(first, built.opt).dump(-1, ' ', false, Json::error_handler_t::replace)},
+                   path);
+}
+
+Result<Engine> load_engine(Console& console, Opened opened, const BuildFlags& flags, int threads) {
+  if (opened.engine()) return load_plan(console, opened, flags, threads);
+  Engine engine;
+  engine.path = opened.path;
+  if (split_cpus(flags.cpu).size() != 1)
+    return usage_error(fmt::format("'{}' names several processors, and this one runs the model", flags.cpu), "--cpu");
+  const CpuFeatures host = host_cpu();
+  if (const CpuFeatures cpu = TRY(parse_cpu(flags.cpu)); !host.supports(cpu))
+    return usage_error(fmt::format("this processor lacks {}", host.missing(cpu)), "--cpu",
+                       "code for it can be built, but not run here");
+  const Built built = TRY(build_images(console, std::move(opened), flags, threads));
+  use(engine, built.images.front());
+  engine.opt = built.opt;
+  engine.build_seconds = built.seconds;
+  engine.inputs = inputs_of(*engine.program);
+  return engine;
+}
+
+}  // namespace burnish::cli
