@@ -15,16 +15,12 @@ struct Options {
   BuildFlags build;
 };
 
-Json summary(const Built& built) {
+Json summary(const BuildResult& result) {
   Json images = Json::array();
-  for (const BuildResult& image : built.images) {
-    const StepCounts steps = count_steps(*image.program);
-    images.push_back({{"isa", image.program->cpu},
-                      {"steps", steps.all},
-                      {"kernels", steps.kernels},
-                      {"reference_steps", steps.references},
-                      {"weight_bytes", image.weight_bytes},
-                      {"derived_bytes", image.derived_bytes}});
+  for (const auto& image : result.images) {
+    const StepCounts steps = count_steps(*image);
+    images.push_back(
+        {{"isa", image->cpu}, {"steps", steps.all}, {"kernels", steps.kernels}, {"reference_steps", steps.references}});
   }
   return images;
 }
@@ -32,30 +28,41 @@ Json summary(const Built& built) {
 Result<int> run(Console& console, const Options& options) {
   Opened opened = TRY(open_known(options.model));
   const int64_t nodes = count_nodes(*opened.graph);
-  const Built built = TRY(build_images(console, std::move(opened), options.build, options.threads));
+  const Built built = TRY(build_model(console, std::move(opened), options.build, options.threads));
   TRY(save_engine(built, options.output));
   std::error_code code;
   const auto size = std::filesystem::file_size(options.output, code);
-  const BuildResult& first = built.images.front();
+  const int64_t file_bytes = code ? 0 : static_cast<int64_t>(size);
+  const BuildResult& result = built.result;
   Json passes = Json::array();
-  for (const auto& t : first.timings)
+  for (const auto& t : result.timings)
     passes.push_back({{"pass", t.pass}, {"ms", t.seconds * 1e3}, {"changed", t.changed}});
-  console.report = {{"model", options.model},     {"engine", options.output},
-                    {"nodes", nodes},             {"build_ms", built.seconds * 1e3},
-                    {"file_bytes", code ? 0 : size}, {"images", summary(built)},
-                    {"decisions", first.decisions.size()}, {"passes", passes}};
+  console.report = {{"model", options.model},
+                    {"engine", options.output},
+                    {"nodes", nodes},
+                    {"scheduled_nodes", result.nodes},
+                    {"reference_nodes", result.reference_nodes},
+                    {"kernels", result.kernels},
+                    {"weight_bytes", result.weight_bytes},
+                    {"derived_bytes", result.derived_bytes},
+                    {"file_bytes", file_bytes},
+                    {"build_ms", built.seconds * 1e3},
+                    {"images", summary(result)},
+                    {"decisions", result.decisions.size()},
+                    {"passes", passes}};
   if (console.verbose)
-    for (const auto& t : first.timings)
+    for (const auto& t : result.timings)
       if (t.changed) fmt::print(stderr, "{:>10}  {}\n", seconds_text(t.seconds), t.pass);
-  console.say("{}: {} nodes\n", options.model, nodes);
-  for (const BuildResult& image : built.images) {
-    const StepCounts steps = count_steps(*image.program);
-    console.say("  {:<26} {} kernels, {} of {} steps on references; {} weights, {} derived\n",
-                image.program->cpu.empty() ? "any processor" : image.program->cpu, steps.kernels, steps.references,
-                steps.all, bytes_text(image.weight_bytes), bytes_text(image.derived_bytes));
+  console.say("{}: {} nodes, {} after simplification, {} of them on references\n", options.model, nodes, result.nodes,
+              result.reference_nodes);
+  for (const auto& image : result.images) {
+    const StepCounts steps = count_steps(*image);
+    console.say("  {}: {} steps, {} of them kernels\n", image->cpu.empty() ? "any processor" : image->cpu, steps.all,
+                steps.kernels);
   }
-  console.say("{} ({}) built in {}\n", options.output, bytes_text(static_cast<int64_t>(code ? 0 : size)),
-              seconds_text(built.seconds));
+  console.say("  {} of weights, {} derived from them\n", bytes_text(result.weight_bytes),
+              bytes_text(result.derived_bytes));
+  console.say("{} ({}) built in {}\n", options.output, bytes_text(file_bytes), seconds_text(built.seconds));
   return 0;
 }
 
@@ -70,12 +77,11 @@ Action setup(CLI::App& app) {
 
 }  // namespace
 
-constinit const Command kBuild = {
-    "build", "Compile a model into an engine",
-    R"(  burnish build resnet50.onnx -o resnet50.plan
+constinit const Command kBuild = {"build", "Compile a model into an engine",
+                                  R"(  burnish build resnet50.onnx -o resnet50.plan
   burnish build resnet50.onnx -o resnet50.plan --shapes "x=f32[1..8..64,3,224,224]"   batches of 1 to 64, 8 as a rule
   burnish build model.onnx -o model.plan --cpu portable                               for other processors, too
   burnish build model.onnx -o model.plan --fallback error                             only if every operator has a kernel)",
-    setup};
+                                  setup};
 
 }  // namespace burnish::cli

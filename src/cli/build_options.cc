@@ -81,6 +81,17 @@ Status refuse_build_flags(const BuildFlags& flags, const std::string& path) {
   return {};
 }
 
+void add_tolerance(CLI::App& app, double& relative, double& absolute) {
+  app.add_option("--rtol", relative, "Relative tolerance")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("R")
+      ->capture_default_str();
+  app.add_option("--atol", absolute, "Absolute tolerance")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("A")
+      ->capture_default_str();
+}
+
 void add_threads(CLI::App& app, int& threads) {
   app.add_option("--threads", threads, "Threads of a run; 0 for all processors")
       ->check(CLI::Range(0, 1024))

@@ -30,6 +30,7 @@ Result<Fallback> parse_fallback(const std::string& text);
 // An engine is built already: an error names the first option that came with it.
 Status refuse_build_flags(const BuildFlags& flags, const std::string& path);
 
+void add_tolerance(CLI::App& app, double& relative, double& absolute);
 // 0 stands for all processors.
 void add_threads(CLI::App& app, int& threads);
 int thread_count(int threads);

@@ -93,7 +93,13 @@ Result<std::shared_ptr<const Program>> through_file(const Program& program) {
 }
 
 Result<std::shared_ptr<const Program>> make_program(std::unique_ptr<Graph> graph, const CaseOptions& options) {
-  if (options.on_engine) return usage_error("engines cannot be built yet", "--on");
+  if (options.on_engine) {
+    BuildOptions build_options;
+    build_options.cpu = options.cpu;
+    build_options.threads = 1;
+    build_options.fallback = Fallback::allow;
+    return TRY(build(std::move(graph), build_options)).program;
+  }
   if (options.variant == Variant::folded) TRY(run_stages(*graph, {}, "simplify", [](const Graph&) {}));
   return std::shared_ptr<const Program>(TRY(reference_program(std::shared_ptr<const Graph>(std::move(graph)))));
 }

@@ -6,7 +6,7 @@
 #include "cli/command.h"
 #include "cli/stages.h"
 #include "kernels/cpu/cpu_target.h"
-#include "ops/operator.h"
+#include "schedule/fuse.h"
 
 namespace burnish::cli {
 namespace {
@@ -35,16 +35,6 @@ struct Options {
   std::string model;
   BuildFlags build;
 };
-
-// Empty when the processor has a kernel for the node, else why it has none.
-std::string why_reference(const Node& node, const Target& target) {
-  if (node.definition()->lower == nullptr) return "no kernel yet";
-  LowerContext context(node);
-  const auto kernel = node.definition()->lower(context);
-  if (!kernel) return kernel.error().what;
-  std::string why_not = "no tactic";
-  return target.tactics(*kernel, &why_not).empty() ? why_not : std::string();
-}
 
 class Table {
  public:
@@ -77,6 +67,30 @@ void print_table(const Console& console, const Table& table) {
   }
 }
 
+// Kernels are grouped as a build groups them, so that the answer is the build's.
+Status cover_units(const Graph& graph, const Target& target, const SymbolSet& outer, Table& table) {
+  FuseOptions options;
+  options.target = &target;
+  options.early = early_symbols(graph, outer);
+  std::vector<ScheduleNote> notes;
+  for (const Unit& unit : TRY(fuse(graph, options, notes))) {
+    std::string why;
+    for (const ScheduleNote& note : notes)
+      if (note.id == "fallback.reference" && note.node == unit.name) why = note.why;
+    for (const Node* node : unit.nodes) {
+      if (unit.kind == Unit::Kind::reference) {
+        table.add(Coverage::reference, node->op(), why, node->source());
+        continue;
+      }
+      table.add(Coverage::compiled, node->op(), "", node->source());
+      if (unit.kind == Unit::Kind::control)
+        for (std::size_t i = 0; i < node->region_count(); ++i)
+          TRY(cover_units(node->region(i), target, options.early, table));
+    }
+  }
+  return {};
+}
+
 Result<Table> cover(Opened opened, const BuildFlags& flags) {
   Table table;
   if (!opened.unknown.empty()) {
@@ -89,14 +103,9 @@ Result<Table> cover(Opened opened, const BuildFlags& flags) {
     return table;
   }
   const CpuFeatures cpu = flags.cpu == "host" ? host_cpu() : TRY(parse_cpu(flags.cpu));
-  const CpuTarget target(cpu);
   const auto graph = TRY(shaped_graph(std::move(opened), flags));
   TRY(run_stages(*graph, flags, "decompose", [](const Graph&) {}));
-  walk(*graph, [&](Node& node) {
-    if (node.op() == "constant") return;
-    const std::string why = node.region_count() > 0 ? std::string() : why_reference(node, target);
-    table.add(why.empty() ? Coverage::compiled : Coverage::reference, node.op(), why, node.source());
-  });
+  TRY(cover_units(*graph, CpuTarget(cpu), {}, table));
   return table;
 }
 

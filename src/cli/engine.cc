@@ -14,21 +14,6 @@ using Clock = std::chrono::steady_clock;
 
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-std::vector<std::string> split_cpus(std::string_view list) {
-  std::vector<std::string> cpus;
-  for (;;) {
-    const std::size_t comma = list.find(',');
-    const std::string_view cpu = list.substr(0, comma);
-    if (cpu == "portable") {
-      cpus.insert(cpus.end(), {"x86-64-v3", "x86-64-v4"});
-    } else {
-      cpus.emplace_back(cpu);
-    }
-    if (comma == std::string_view::npos) return cpus;
-    list.remove_prefix(comma + 1);
-  }
-}
-
 void use(Engine& engine, const BuildResult& result) {
   engine.program = result.program;
   engine.simplified = result.simplified;
@@ -59,6 +44,14 @@ BuildOptions with_progress(Console& console, BuildOptions options) {
   return options;
 }
 
+// One line; the decisions tell the rest.
+void warn_of_references(const BuildResult& result, Fallback fallback) {
+  if (fallback != Fallback::warn || result.reference_nodes == 0) return;
+  log(LogLevel::warning,
+      fmt::format("{} of {} nodes have no kernel and run on references: `burnish explain` lists them",
+                  result.reference_nodes, result.nodes));
+}
+
 Result<Engine> load_plan(Console& console, const Opened& opened, const BuildFlags& flags, int threads) {
   TRY(refuse_build_flags(flags, opened.path));
   Engine engine;
@@ -84,13 +77,16 @@ Result<Engine> load_plan(Console& console, const Opened& opened, const BuildFlag
     auto graph = TRY(opened.plan->simplified());
     if (graph == nullptr)
       return refused(fmt::format("has no image for {} and no graph to make one from", cpu.text()), opened.path);
-    log(LogLevel::warning, fmt::format("{}: has no image for {}: compiled again for this run", opened.path, cpu.text()));
+    log(LogLevel::warning,
+        fmt::format("{}: has no image for {}: compiled again for this run", opened.path, cpu.text()));
     BuildOptions options = with_progress(console, {});
     options.cpu = flags.cpu;
     options.fallback = TRY(parse_fallback(flags.fallback));
     options.threads = threads;
-    use(engine, TRY(build(std::move(graph), options)));
+    const BuildResult result = TRY(build(std::move(graph), options));
     console.end_progress();
+    warn_of_references(result, options.fallback);
+    use(engine, result);
   }
   engine.inputs = inputs_of(*engine.program);
   engine.load_seconds = since(start);
@@ -113,32 +109,27 @@ std::vector<InputInfo> inputs_of(const Program& program) {
   return inputs;
 }
 
-Result<Built> build_images(Console& console, Opened opened, const BuildFlags& flags, int threads) {
+Result<Built> build_model(Console& console, Opened opened, const BuildFlags& flags, int threads) {
   const auto start = Clock::now();
   Built built;
   BuildOptions options = with_progress(console, TRY(to_options(flags)));
   options.threads = threads;
   auto graph = TRY(shaped_graph(std::move(opened), flags, &built.opt));
-  const auto cpus = split_cpus(flags.cpu);
-  for (std::size_t i = 0; i < cpus.size(); ++i) {
-    TRY(parse_cpu(cpus[i]));
-    options.cpu = cpus[i];
-    built.images.push_back(TRY(build(i + 1 < cpus.size() ? graph->clone() : std::move(graph), options)));
-    options.print_after.clear();  // once is enough
-  }
+  built.result = TRY(build(std::move(graph), options));
   console.end_progress();
+  warn_of_references(built.result, options.fallback);
   built.seconds = since(start);
   return built;
 }
 
 Status save_engine(const Built& built, const std::string& path) {
   std::vector<const Program*> programs;
-  for (const BuildResult& image : built.images) programs.push_back(image.program.get());
-  const BuildResult& first = built.images.front();
+  for (const auto& image : built.result.images) programs.push_back(image.get());
+  const auto text = [](const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); };
   return save_plan(programs,
-                   {.simplified = first.simplified.get(),
-                    .decisions = to_json(first.decisions).dump(-1, ' ', false, Json::error_handler_t::replace),
-                    .source_map = source_map(first, built.opt).dump(-1, ' ', false, Json::error_handler_t::replace)},
+                   {.simplified = built.result.simplified.get(),
+                    .decisions = text(to_json(built.result.decisions)),
+                    .source_map = text(source_map(built.result, built.opt))},
                    path);
 }
 
@@ -146,14 +137,14 @@ Result<Engine> load_engine(Console& console, Opened opened, const BuildFlags& fl
   if (opened.engine()) return load_plan(console, opened, flags, threads);
   Engine engine;
   engine.path = opened.path;
-  if (split_cpus(flags.cpu).size() != 1)
+  if (flags.cpu == "portable" || flags.cpu.find(',') != std::string::npos)
     return usage_error(fmt::format("'{}' names several processors, and this one runs the model", flags.cpu), "--cpu");
   const CpuFeatures host = host_cpu();
   if (const CpuFeatures cpu = TRY(parse_cpu(flags.cpu)); !host.supports(cpu))
     return usage_error(fmt::format("this processor lacks {}", host.missing(cpu)), "--cpu",
                        "code for it can be built, but not run here");
-  const Built built = TRY(build_images(console, std::move(opened), flags, threads));
-  use(engine, built.images.front());
+  const Built built = TRY(build_model(console, std::move(opened), flags, threads));
+  use(engine, built.result);
   engine.opt = built.opt;
   engine.build_seconds = built.seconds;
   engine.inputs = inputs_of(*engine.program);

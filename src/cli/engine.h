@@ -25,13 +25,12 @@ struct Engine {
   std::vector<BuildResult::Timing> timings;
 };
 
-// What `burnish build` makes: one result for each processor of --cpu, the first one preferred.
 struct Built {
-  std::vector<BuildResult> images;
+  BuildResult result;
   SymbolTable opt;
   double seconds = 0;
 };
-Result<Built> build_images(Console& console, Opened opened, const BuildFlags& flags, int threads);
+Result<Built> build_model(Console& console, Opened opened, const BuildFlags& flags, int threads);
 Status save_engine(const Built& built, const std::string& path);
 
 // MODEL is built for one processor, ENGINE is loaded.

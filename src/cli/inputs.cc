@@ -29,7 +29,8 @@ Result<std::pair<std::size_t, std::string>> split(std::span<const InputInfo> inf
   if (best < infos.size()) return std::pair(best, text.substr(infos[best].name.size() + 1));
   if (text.find('=') == std::string::npos)
     return usage_error(fmt::format("'{}' is not NAME=FILE.npy", text), "--input", list_inputs(infos));
-  return usage_error(fmt::format("there is no input '{}'", text.substr(0, text.find('='))), "--input", list_inputs(infos));
+  return usage_error(fmt::format("there is no input '{}'", text.substr(0, text.find('='))), "--input",
+                     list_inputs(infos));
 }
 
 Status check_type(const InputInfo& info, const Tensor& tensor, const std::string& path) {
@@ -40,18 +41,19 @@ Status check_type(const InputInfo& info, const Tensor& tensor, const std::string
   };
   if (!info.type.is_tensor()) return wrong("only tensors can be read from a file");
   if (info.type.dtype != tensor.dtype())
-    return wrong(fmt::format("convert it in NumPy: array.astype('{}')",
-                             info.type.dtype == DType::f32   ? "float32"
-                             : info.type.dtype == DType::i64 ? "int64"
-                                                             : std::string(name(info.type.dtype))));
+    return wrong(fmt::format("convert it in NumPy: array.astype('{}')", info.type.dtype == DType::f32 ? "float32"
+                                                                        : info.type.dtype == DType::i64
+                                                                            ? "int64"
+                                                                            : std::string(name(info.type.dtype))));
   if (!info.type.ranked) return {};
   if (info.type.rank() != tensor.rank()) return wrong("give it the number of dims that the model has");
   for (std::size_t i = 0; i < info.type.dims.size(); ++i) {
     const Dim& dim = info.type.dims[i];
     const int64_t size = tensor.dims()[i];
     if (equal(dim, Dim(size)) == Truth::no)
-      return wrong(dim.is_constant() ? "give it the sizes that the model has, or build it with other --shapes"
-                                     : fmt::format("'{}' lies within {} and {}", dim.text(), dim.range().low, dim.range().high));
+      return wrong(dim.is_constant()
+                       ? "give it the sizes that the model has, or build it with other --shapes"
+                       : fmt::format("'{}' lies within {} and {}", dim.text(), dim.range().low, dim.range().high));
   }
   return {};
 }

@@ -48,6 +48,9 @@ Status run_stages(Graph& graph, const BuildFlags& flags, const std::string& stag
 
   PassRunnerOptions options;
   options.disabled = flags.disable;
+  // Steps of scheduling, which comes later.
+  std::erase_if(options.disabled,
+                [](const std::string& name) { return name.starts_with("fuse.") || name.starts_with("place."); });
   options.print_after = flags.print_after;
   TRY(check_pass_names(options, table));
   const auto asked = [names = flags.print_after](std::string_view pass) {
@@ -60,7 +63,7 @@ Status run_stages(Graph& graph, const BuildFlags& flags, const std::string& stag
     if (pass == stage) seen(g);
   };
   PassRunner runner(options,
-                    PassContext{.fold_bytes = BuildOptions().fold_bytes, .exact = flags.exact, .keep = nullptr});
+                    PassContext{.fold_bytes = BuildOptions().fold_bytes, .exact = flags.exact, .keep = keep_whole});
   TRY(simplify(graph, runner));
   if (last == "decompose") TRY(decompose(graph, runner));
   if (whole) seen(graph);

@@ -8,6 +8,7 @@
 #include "compile/emit.h"
 #include "compile/pipeline.h"
 #include "compile/reference_graph.h"
+#include "compile/shapes.h"
 #include "kernels/cpu/cpu_target.h"
 #include "ops/operator.h"
 #include "schedule/fuse.h"
@@ -29,18 +30,6 @@ Result<std::vector<CpuFeatures>> parse_cpus(std::string_view list) {
     if (comma == std::string_view::npos) return cpus;
     list.remove_prefix(comma + 1);
   }
-}
-
-// Does the processor have a kernel for the composite as a whole? The level does not matter for that.
-bool keep_whole(const Node& node) {
-  const Operator* definition = node.definition();
-  if (definition == nullptr || definition->lower == nullptr) return false;
-  for (const Value* operand : node.operands())
-    if (operand != nullptr && !operand->type().is_ranked_tensor()) return false;
-  LowerContext context(node);
-  const auto kernel = definition->lower(context);
-  static const CpuTarget target{CpuFeatures{}};
-  return kernel.has_value() && !target.tactics(*kernel, nullptr).empty();
 }
 
 class Stopwatch {
@@ -139,24 +128,18 @@ class ImageBuilder {
   Stopwatch watch_;
 };
 
-Status set_shapes(Graph& graph, const BuildOptions& options) {
-  for (const auto& [name, type] : options.shapes) {
-    const auto input = std::ranges::find_if(graph.inputs(), [&](const auto& i) { return i->name() == name; });
-    if (input == graph.inputs().end())
-      return usage_error(fmt::format("the model has no input '{}'", name), "--shapes", "'inspect' prints the inputs");
-    const Type& declared = (*input)->type();
-    if (!type.is_ranked_tensor() ||
-        (declared.is_ranked_tensor() && (declared.rank() != type.rank() || declared.dtype != type.dtype)))
-      return usage_error(fmt::format("'{}' is {}, which {} does not fit", name, declared.text(), type.text()),
-                         "--shapes");
-    (*input)->set_type(type);
-  }
-  if (options.shapes.empty()) return ops::infer(graph);
-  for (const auto& node : graph.nodes()) TRY(ops::infer_new(*node));
-  return {};
-}
-
 }  // namespace
+
+bool keep_whole(const Node& node) {
+  const Operator* definition = node.definition();
+  if (definition == nullptr || definition->lower == nullptr) return false;
+  for (const Value* operand : node.operands())
+    if (operand != nullptr && !operand->type().is_ranked_tensor()) return false;
+  LowerContext context(node);
+  const auto kernel = definition->lower(context);
+  static const CpuTarget target{CpuFeatures{}};
+  return kernel.has_value() && !target.tactics(*kernel, nullptr).empty();
+}
 
 Result<BuildResult> build(std::unique_ptr<Graph> graph, const BuildOptions& options) {
   BuildOptions passes = options;
@@ -171,7 +154,7 @@ Result<BuildResult> build(std::unique_ptr<Graph> graph, const BuildOptions& opti
   report("simplify", 0);
   ops::bind_operators(*graph);
   TRY(ops::verify(*graph));
-  TRY(set_shapes(*graph, options));
+  TRY(apply_shapes(*graph, options.shapes));
   TRY(simplify(*graph, runner));
   result.simplified = graph->clone();
   report("decompose", 0);

@@ -14,6 +14,9 @@ std::span<const PassRow> pass_table();
 // A runner with the build's options; an error names an unknown pass. `keep`: see PassContext.
 Result<PassRunner> make_pass_runner(const BuildOptions& options, bool (*keep)(const Node&) = nullptr);
 
+// Does the processor have a kernel for the composite as a whole? Its level does not matter for that.
+bool keep_whole(const Node& node);
+
 // Cleans, folds and rewrites; composites stay. The graph must be bound to the catalogue.
 Status simplify(Graph& graph, PassRunner& runner);
 // Composites become core operators, except those that the target keeps.

@@ -1,0 +1,178 @@
+// burnish bench: how fast, with the statistics that users of other engines know.
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+
+#include "base/log.h"
+#include "cli/command.h"
+#include "cli/engine.h"
+#include "cli/inputs.h"
+#include "cli/profile.h"
+#include "cli/statistics.h"
+
+namespace burnish::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kLeastRuns = 10;
+constexpr double kUnstable = 0.05;  // deviation over mean from which the numbers deserve a warning
+
+struct Options {
+  std::string file;
+  int threads = 0, streams = 1;
+  double duration = 3, warmup_ms = 200;
+  bool profile = false;
+  InputFlags inputs;
+  BuildFlags build;
+};
+
+double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+struct Measured {
+  std::vector<double> seconds;  // of every run
+  double wall = 0;
+};
+
+// Each stream runs on its own context; all start together and stop after the duration.
+Result<Measured> measure(std::vector<Subject>& streams, const Inputs& inputs, const Options& options) {
+  for (Subject& s : streams) {
+    const auto start = Clock::now();
+    while (since(start) * 1e3 < options.warmup_ms / static_cast<double>(streams.size())) TRY(s.run(inputs.values));
+  }
+  Measured measured;
+  std::mutex mutex;
+  std::optional<Error> error;
+  std::atomic<bool> stop = false;
+  const std::size_t least = (kLeastRuns + streams.size() - 1) / streams.size();
+  const auto start = Clock::now();
+  const auto work = [&](Subject& subject) {
+    std::vector<double> seconds;
+    while (!stop && (seconds.size() < least || since(start) < options.duration)) {
+      const auto run_start = Clock::now();
+      auto result = subject.run(inputs.values);
+      seconds.push_back(since(run_start));
+      if (result) continue;
+      std::lock_guard lock(mutex);
+      error = std::move(result).error();
+      stop = true;
+    }
+    std::lock_guard lock(mutex);
+    measured.seconds.insert(measured.seconds.end(), seconds.begin(), seconds.end());
+  };
+  std::vector<std::thread> threads;
+  for (std::size_t i = 1; i < streams.size(); ++i) threads.emplace_back(work, std::ref(streams[i]));
+  work(streams[0]);
+  for (std::thread& t : threads) t.join();
+  measured.wall = since(start);
+  if (error) return std::unexpected(*std::move(error));
+  return measured;
+}
+
+Result<int> bench(Console& console, const Options& options) {
+  const int threads = thread_count(options.threads);
+  const auto load_start = Clock::now();
+  const Engine engine = TRY(load_engine(console, TRY(open(options.file)), options.build, threads));
+  std::vector<Subject> streams;
+  streams.push_back(TRY(Subject::of(engine.program, threads)));
+  const double load = since(load_start) - engine.build_seconds;
+  const Inputs inputs = TRY(make_inputs(engine.inputs, options.inputs, engine.opt));
+  const auto first_start = Clock::now();
+  TRY(streams[0].run(inputs.values));
+  const double first = since(first_start);
+  for (int i = 1; i < options.streams; ++i) streams.push_back(TRY(Subject::of(streams[0].executor(), threads)));
+
+  const Measured measured = TRY(measure(streams, inputs, options));
+  const Latency latency = latency_of(measured.seconds);
+  const int64_t batch = batch_of(inputs.values);
+  const double throughput = static_cast<double>(measured.seconds.size()) * static_cast<double>(batch) / measured.wall;
+  const StepCounts steps = count_steps(*engine.program);
+  const int64_t arena = streams[0].context().arena_bytes() * options.streams;
+
+  // The share of references is always told; a short profile is enough for that.
+  std::optional<Profile> times;
+  if (options.profile) times = TRY(profile(streams[0], inputs.values, options.duration));
+  else if (steps.references > 0) times = TRY(profile(streams[0], inputs.values, 0));
+  const double node_share = steps.all > 0 ? static_cast<double>(steps.references) / static_cast<double>(steps.all) : 0;
+  const double time_share = times ? times->reference_share() : 0;
+
+  console.report = {{"model", std::filesystem::path(options.file).filename().string()},
+                    {"file", options.file},
+                    {"isa", engine.program->cpu},
+                    {"threads", threads},
+                    {"streams", options.streams},
+                    {"batch", batch},
+                    {"symbols", inputs.symbols},
+                    {"build_ms", engine.from_plan ? Json(nullptr) : Json(engine.build_seconds * 1e3)},
+                    {"load_ms", load * 1e3},
+                    {"first_ms", first * 1e3},
+                    {"runs", measured.seconds.size()},
+                    {"latency_ms", to_json(latency)},
+                    {"throughput", throughput},
+                    {"arena_bytes", arena},
+                    {"weight_bytes", engine.weight_bytes},
+                    {"derived_bytes", engine.derived_bytes},
+                    {"steps", steps.all},
+                    {"reference_steps", steps.references},
+                    {"reference_share", {{"steps", node_share}, {"time", time_share}}}};
+  if (options.profile) {
+    console.report["profile"] = to_json(*times);
+    print(console, *times);
+  }
+  const auto ms = [](double s) { return s * 1e3; };
+  console.print("Model:      {}, batch {}\n", options.file, batch);
+  console.print("Runs on:    {}, {} thread{}, {} stream{}\n",
+                engine.program->cpu.empty() ? "references" : engine.program->cpu, threads, threads == 1 ? "" : "s",
+                options.streams, options.streams == 1 ? "" : "s");
+  if (!engine.from_plan) console.print("Built in:   {:.1f} ms\n", ms(engine.build_seconds));
+  console.print("Loaded in:  {:.1f} ms, first run {:.2f} ms\n", ms(load), ms(first));
+  console.print("Memory:     {} of weights, {} derived from them, {} of arena\n", bytes_text(engine.weight_bytes),
+                bytes_text(engine.derived_bytes), bytes_text(arena));
+  if (steps.references > 0)
+    console.print("References: {} of {} steps, {:.1f} % of the time\n", steps.references, steps.all, time_share * 100);
+  console.print("Throughput: {:.2f} /s ({} runs in {:.2f} s)\n", throughput, measured.seconds.size(), measured.wall);
+  console.print("Latency:    min = {:.3f} ms, max = {:.3f} ms, mean = {:.3f} ms, median = {:.3f} ms\n", ms(latency.min),
+                ms(latency.max), ms(latency.mean), ms(latency.median));
+  console.print("            percentile(90%) = {:.3f} ms, percentile(95%) = {:.3f} ms, percentile(99%) = {:.3f} ms\n",
+                ms(latency.p90), ms(latency.p95), ms(latency.p99));
+  if (latency.mean > 0 && latency.deviation / latency.mean > kUnstable)
+    log(LogLevel::warning, fmt::format("the runs differ by {:.0f} % from their mean: something else uses the processor",
+                                       latency.deviation / latency.mean * 100));
+  return 0;
+}
+
+Action setup(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("file", options->file, "Model or engine")->required()->type_name("MODEL|ENGINE");
+  add_input_flags(app, options->inputs);
+  add_threads(app, options->threads);
+  app.add_option("--streams", options->streams, "Runs at the same time, each with its own threads")
+      ->check(CLI::Range(1, 256))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--duration", options->duration, "Seconds to measure for, and at least ten runs")
+      ->check(CLI::Range(0.0, 1e6))
+      ->type_name("S")
+      ->capture_default_str();
+  app.add_option("--warmup", options->warmup_ms, "Milliseconds before that")
+      ->check(CLI::Range(0.0, 1e6))
+      ->type_name("MS")
+      ->capture_default_str();
+  app.add_flag("--profile", options->profile, "The time of every layer");
+  add_build_flags(app, options->build);
+  return [options](Console& console) { return bench(console, *options); };
+}
+
+}  // namespace
+
+constinit const Command kBench = {"bench", "Measure latency, throughput and memory",
+                                  R"(  burnish bench resnet50.plan
+  burnish bench resnet50.plan --threads 1 --duration 10 --profile
+  burnish bench resnet50.onnx --shapes "x=f32[8,3,224,224]"   a batch of 8, built for it
+  burnish bench resnet50.plan --streams 2 --threads 1         two runs at a time)",
+                                  setup};
+
+}  // namespace burnish::cli

@@ -1,0 +1,33 @@
+#pragma once
+// Where the time of a run goes, layer by layer.
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "cli/console.h"
+#include "cli/subject.h"
+
+namespace burnish::cli {
+
+struct LayerTime {
+  std::string name, kind;
+  double mean = 0, median = 0;  // seconds a run
+  int64_t calls = 0;            // a run; more than 1 in loops
+  bool reference() const { return kind.starts_with("reference"); }
+};
+
+struct Profile {
+  std::vector<LayerTime> layers;  // in the order of their first execution
+  double total = 0;               // of the means
+  int64_t runs = 0;
+  double reference_share() const;
+};
+
+// Runs for about so many seconds, at least twice.
+Result<Profile> profile(Subject& subject, std::span<const RuntimeValue> inputs, double seconds);
+void print(const Console& console, const Profile& profile);
+Json to_json(const Profile& profile);
+
+}  // namespace burnish::cli
