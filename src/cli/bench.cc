@@ -83,7 +83,7 @@ Result<int> bench(Console& console, const Options& options) {
   const auto first_start = Clock::now();
   TRY(streams[0].run(inputs.values));
   const double first = since(first_start);
-  for (int i = 1; i < options.streams; ++i) streams.push_back(TRY(Subject::of(streams[0].executor(), threads)));
+  for (int i = 1; i < options.streams; ++i) streams.push_back(Subject::with(streams[0].executor(), threads));
 
   const Measured measured = TRY(measure(streams, inputs, options));
   const Latency latency = latency_of(measured.seconds);

@@ -58,7 +58,7 @@ Status check_type(const InputInfo& info, const Tensor& tensor, const std::string
   return {};
 }
 
-Status bind(const InputInfo& info, const Tensor& tensor, const std::string& path, SymbolTable& symbols) {
+Status bind_sizes(const InputInfo& info, const Tensor& tensor, const std::string& path, SymbolTable& symbols) {
   for (std::size_t i = 0; i < info.type.dims.size(); ++i) {
     const auto symbol = info.type.dims[i].symbol_name();
     if (!symbol) continue;
@@ -127,7 +127,7 @@ Result<Inputs> make_inputs(std::span<const InputInfo> infos, const InputFlags& f
     given[i] = true;
     Tensor tensor = TRY(read_npy(path, infos[i].type.dtype));
     TRY(check_type(infos[i], tensor, path));
-    TRY(bind(infos[i], tensor, path, inputs.symbols));
+    TRY(bind_sizes(infos[i], tensor, path, inputs.symbols));
     inputs.values[i] = RuntimeValue(std::move(tensor));
   }
   for (std::size_t i = 0; i < infos.size(); ++i)

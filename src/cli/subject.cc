@@ -3,8 +3,12 @@
 namespace burnish::cli {
 
 Result<Subject> Subject::of(std::shared_ptr<const Program> program, int threads) {
+  return with(TRY(Executor::create(std::move(program))), threads);
+}
+
+Subject Subject::with(std::shared_ptr<const Executor> executor, int threads) {
   Subject subject;
-  subject.executor_ = TRY(Executor::create(std::move(program)));
+  subject.executor_ = std::move(executor);
   if (threads > 1) subject.pool_ = std::make_unique<ThreadPool>(threads);
   subject.context_ = std::make_unique<Context>(subject.executor_, subject.pool_.get());
   return subject;

@@ -19,6 +19,8 @@ struct StepCounts {
 class Subject {
  public:
   static Result<Subject> of(std::shared_ptr<const Program> program, int threads);
+  // Another context on what is loaded already.
+  static Subject with(std::shared_ptr<const Executor> executor, int threads);
   static Result<Subject> references(std::shared_ptr<const Graph> graph);
 
   const Program& program() const { return executor_->program(); }

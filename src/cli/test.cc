@@ -239,14 +239,7 @@ Action setup(CLI::App& app) {
                  "TSV of what to expect: case, passed|failed, rtol, atol, reason; a reason "
                  "that begins with 'random' has moments compared instead of numbers")
       ->type_name("FILE");
-  app.add_option("--rtol", options->tolerance.relative, "Relative tolerance")
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("R")
-      ->capture_default_str();
-  app.add_option("--atol", options->tolerance.absolute, "Absolute tolerance")
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("A")
-      ->capture_default_str();
+  add_tolerance(app, options->tolerance.relative, options->tolerance.absolute);
   app.add_option(
          "--variant", options->variant,
          "plain; folded: inputs become constants; saved: through a plan file; dynamic: sizes known at run time only")
