@@ -244,11 +244,70 @@ def eye_like(case):
     return [np.eye(*x.shape, k=case.attributes.get("k", 0), dtype=dtype)]
 
 
+def window(op_type):
+    def run(case):
+        attributes = dict(case.attributes)
+        dtype = DTYPES[attributes.pop("dtype", "f32")]
+        attributes["output_datatype"] = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        return run_onnx(op_type, case.operands, attributes)
+    return run
+
+
 def lrn(x, size, alpha=1e-4, beta=0.75, bias=1.0):
     squares = np.zeros_like(x)
     for c in range(x.shape[1]):
         squares[:, c] = (x[:, max(0, c - (size - 1) // 2):c + size // 2 + 1] ** 2).sum(1)
     return x / (bias + alpha / size * squares) ** beta
+
+
+def activation(name, alpha, beta):
+    return {"Tanh": np.tanh, "Sigmoid": lambda x: 1 / (1 + np.exp(-x)), "Affine": lambda x: alpha * x + beta}[name]
+
+
+def recurrent(gates):
+    """Step by step in f64, one sequence of the batch after the other."""
+    def run(case):
+        x, w, r, b, lengths, h0, c0, p = [*case.operands, *[None] * (8 - len(case.operands))]
+        steps, batch, _ = x.shape
+        count, hidden = w.shape[0], r.shape[2]
+        attributes = case.attributes
+        clip = attributes.get("clip", np.inf)
+        y = np.zeros((steps, count, batch, hidden))
+        last = np.zeros((2, count, batch, hidden))
+        names = attributes.get("activations") or {1: ["Tanh"], 3: ["Sigmoid", "Tanh"], 4: ["Sigmoid", "Tanh", "Tanh"]}[gates] * count
+        each = len(names) // count
+        for d in range(count):
+            alpha, beta = attributes.get("activation_alpha", [0])[0], attributes.get("activation_beta", [0])[0]
+            f = [activation(n, alpha, beta) for n in names[d * each:(d + 1) * each]]
+            f = [lambda v, g=g: g(np.clip(v, -clip, clip)) for g in f]
+            wd, rd = w[d].astype(np.float64), r[d].astype(np.float64)
+            wb, rb = np.split(b[d].astype(np.float64), 2)
+            peephole = np.split(p[d].astype(np.float64), 3) if p is not None else [0, 0, 0]
+            for n in range(batch):
+                h = np.zeros(hidden) if h0 is None else h0[d, n].astype(np.float64)
+                c = np.zeros(hidden) if c0 is None else c0[d, n].astype(np.float64)
+                order = range(steps if lengths is None else lengths[n])
+                if d == 1 or attributes.get("direction") == "reverse":
+                    order = reversed(order)
+                for t in order:
+                    v, u = np.split(wd @ x[t, n] + wb, gates), np.split(rd @ h + rb, gates)
+                    if gates == 1:
+                        h = f[0](v[0] + u[0])
+                    elif gates == 3:
+                        z, s = f[0](v[0] + u[0]), f[0](v[1] + u[1])
+                        if attributes.get("linear_before_reset"):
+                            g = f[1](v[2] + s * u[2])
+                        else:
+                            g = f[1](v[2] + rd[2 * hidden:] @ (s * h) + rb[2 * hidden:])
+                        h = (1 - z) * g + z * h
+                    else:
+                        i, forget = f[0](v[0] + u[0] + peephole[0] * c), f[0](v[2] + u[2] + peephole[2] * c)
+                        c = forget * c + i * f[1](v[3] + u[3])
+                        h = f[0](v[1] + u[1] + peephole[1] * c) * f[2](c)
+                    y[t, d, n] = h
+                last[0, d, n], last[1, d, n] = h, c
+        return [o.astype(np.float32) for o in (y, *last)][:len(case.results)]
+    return run
 
 
 def lp_normalize(x, axis=-1, p=2):
@@ -317,6 +376,18 @@ ORACLES = {
     "dynamic_resize": plain("Resize", {"coordinates": "coordinate_transformation_mode", "nearest": "nearest_mode",
                                        "cubic_a": "cubic_coeff_a", "extrapolation": "extrapolation_value",
                                        "policy": "keep_aspect_ratio_policy"}),
+    "rnn": recurrent(1),
+    "gru": recurrent(3),
+    "lstm": recurrent(4),
+    "hann_window": window("HannWindow"),
+    "hamming_window": window("HammingWindow"),
+    "blackman_window": window("BlackmanWindow"),
+    "stft": plain("STFT"),
+    "center_crop_pad": plain("CenterCropPad"),
+    "affine_grid": plain("AffineGrid"),
+    "linear_attention": plain("LinearAttention", {"q_heads": "q_num_heads", "kv_heads": "kv_num_heads",
+                                                  "rule": "update_rule"}, 27),
+    "causal_conv_with_state": plain("CausalConvWithState", {}, 27),
     "attention": elementwise(attention),
     "onnx_attention": plain("Attention", {"causal": "is_causal", "q_heads": "q_num_heads", "kv_heads": "kv_num_heads",
                                           "qk_mode": "qk_matmul_output_mode"}, opset=24),

@@ -168,7 +168,7 @@ uint8_t double_to_small_float(DType dtype, double value, bool saturate) {
                                             : dtype == DType::f8e5m2 ? 0x7b
                                             : dtype == DType::f4e2m1 ? 0x07
                                                                      : 0x7f);
-  if (std::isnan(value)) return dtype == DType::f4e2m1 ? largest : nan;
+  if (std::isnan(value)) return dtype == DType::f4e2m1 ? 0x08 : nan;  // f4 has no NaN: ONNX makes it -0
   double rounded = magnitude;
   if (std::isfinite(magnitude) && magnitude > 0) {
     int e;

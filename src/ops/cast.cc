@@ -50,15 +50,18 @@ std::optional<double> number_of(std::string_view text) {
   return code == std::errc() ? std::optional(value) : std::nullopt;
 }
 
-// Toward zero; what does not fit becomes the nearest limit, NaN becomes 0.
+// Toward zero; what does not fit becomes the nearest limit, NaN becomes 0. Types below a byte keep the low bits instead, as
+// ONNX has it.
 int64_t to_signed(double value, int bits) {
   if (std::isnan(value)) return 0;
+  if (bits < 8) return to_signed(value, 64);
   const double limit = std::ldexp(1.0, bits - 1);
   if (value >= limit) return std::numeric_limits<int64_t>::max() >> (64 - bits);
   if (value <= -limit) return std::numeric_limits<int64_t>::min() >> (64 - bits);
   return static_cast<int64_t>(value);
 }
 uint64_t to_unsigned(double value, int bits) {
+  if (bits < 8) return static_cast<uint64_t>(to_signed(value, 64));
   if (std::isnan(value) || value <= 0) return 0;
   if (value >= std::ldexp(1.0, bits)) return std::numeric_limits<uint64_t>::max() >> (64 - bits);
   return static_cast<uint64_t>(value);
@@ -164,7 +167,8 @@ constexpr Operator kOperator = {
     .doc =
         "x in another dtype. Floats round to nearest, halves to even; to integers they lose their fraction, and what "
         "does "
-        "not fit becomes the nearest limit (NaN: 0). Integers wrap. Anything but 0 is true. Strings are read and "
+        "not fit becomes the nearest limit (NaN: 0; types below a byte keep the low bits). Integers wrap. Anything but "
+        "0 is true. Strings are read and "
         "written "
         "as decimal text.",
     .operands = kOperands,

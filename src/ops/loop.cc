@@ -4,8 +4,14 @@
 namespace burnish {
 namespace {
 
+// An optional holds the value itself, too.
+bool is_maybe(const Type& input, const Type& given) {
+  return input.kind == Type::Kind::optional && input.element != nullptr && input.element->kind == given.kind;
+}
+
 // Whether the input of the body holds every value of `given`: its own symbols hold anything.
 bool accepts(const Type& input, const Type& given, const Symbols& outer) {
+  if (is_maybe(input, given)) return true;
   if (input.kind != given.kind) return false;
   if (!input.is_tensor()) return true;
   if (input.dtype != given.dtype) return false;
@@ -20,6 +26,7 @@ bool accepts(const Type& input, const Type& given, const Symbols& outer) {
 
 // The input's type made general enough for `given`, too.
 Result<Type> widen(InferContext& c, const Type& input, const Type& given, const Symbols& outer, Graph& region) {
+  if (is_maybe(input, given)) return input;
   if (input.kind != given.kind || (input.is_tensor() && input.dtype != given.dtype))
     return c.error("the loop carries " + input.text() + " into an iteration and " + given.text() + " out of it");
   if (!input.is_tensor()) return input;

@@ -77,7 +77,7 @@ constexpr AttributeSpec kAttributes[] = {
     {"ignore_index", AttributeKind::integer, "optional", "targets of this class count for nothing"}};
 constexpr Sample kNllSamples[] = {
     {"x: f32[3,5], t: i64[3] in [0, 4]; y = nll_loss(x, t)"},
-    {"x: f32[2,4,3], t: i64[2,3] = [[1, 3, 0], [2, 1, 1]], w: f32[4] in [0.1, 2]; y = nll_loss(x, t, w) {ignore_index "
+    {"x: f32[2,4,3], t: i64[2,3] = [1, 3, 0, 2, 1, 1], w: f32[4] in [0.1, 2]; y = nll_loss(x, t, w) {ignore_index "
      "= 1}"},
     {"x: f32[2,4,3], t: i64[2,3] in [0, 3], w: f32[4]; y = nll_loss(x, t, w) {reduction = \"none\"}"}};
 constexpr Sample kCrossEntropySamples[] = {

@@ -52,7 +52,9 @@ Result<Values> decompose_max_pool(DecomposeContext& n) {
   }
   AttributeMap attributes = pool_attributes(window, "max", n.integer("ceil"), 0);
   if (indices) {
+    attributes.erase("count_include_pad");
     attributes["column_major"] = n.integer("column_major");
+    attributes.erase("mode");
     Node* node = c.node("max_pool_with_indices", {x}, std::move(attributes), 2);
     TRY(n.builder.finish());
     return Values{node->result(0), node->result(1)};

@@ -75,21 +75,44 @@ Status upsample(NodeContext& c) {
     scales = c.b().constant(Tensor::f32s({static_cast<int64_t>(floats.size())}, floats));
   }
   if (scales == nullptr) return c.error("the scales are missing");
-  c.give(c.op("resize", {c.in(0), nullptr, scales},
+  c.give(c.op("dynamic_resize", {c.in(0), nullptr, scales},
               {{"mode", mode == "bilinear" ? "linear" : mode},
-               {"coordinate_transformation_mode", std::string("asymmetric")},
-               {"nearest_mode", std::string("floor")}}));
+               {"coordinates", std::string("asymmetric")},
+               {"nearest", std::string("floor")}}));
   return {};
 }
 
 // Opset 10's Resize is Upsample that can also shrink.
 Status resize_10(NodeContext& c) {
   TRY(need_inputs(c, 2));
-  const std::string mode = c.string("mode", "nearest");
-  c.give(c.op("resize", {c.in(0), nullptr, c.in(1)},
-              {{"mode", mode},
-               {"coordinate_transformation_mode", std::string("asymmetric")},
-               {"nearest_mode", std::string("floor")}}));
+  c.give(c.op("dynamic_resize", {c.in(0), nullptr, c.in(1)},
+              {{"mode", c.string("mode", "nearest")},
+               {"coordinates", std::string("asymmetric")},
+               {"nearest", std::string("floor")}}));
+  return {};
+}
+
+// An empty tensor stands for an absent one; the region matters to one kind of coordinates only.
+Status resize(NodeContext& c) {
+  TRY(need_inputs(c, 1));
+  const std::string coordinates = c.string("coordinate_transformation_mode", "half_pixel");
+  const auto given = [&](std::size_t i) -> Value* {
+    if (!c.has(i)) return nullptr;
+    const Type& type = c.in(i)->type();
+    const bool empty = type.is_ranked_tensor() && type.rank() == 1 && type.dims[0] == Dim(0);
+    return empty ? nullptr : c.in(i);
+  };
+  Value* roi = coordinates == "tf_crop_and_resize" ? given(1) : nullptr;
+  c.give(c.op("dynamic_resize", {c.in(0), roi, given(2), given(3)},
+              {{"axes", c.ints("axes")},
+               {"policy", c.string("keep_aspect_ratio_policy", "stretch")},
+               {"mode", c.string("mode", "nearest")},
+               {"coordinates", coordinates},
+               {"nearest", c.string("nearest_mode", "round_prefer_floor")},
+               {"cubic_a", c.real("cubic_coeff_a", -0.75)},
+               {"exclude_outside", c.integer("exclude_outside", 0)},
+               {"extrapolation", c.real("extrapolation_value", 0)},
+               {"antialias", c.integer("antialias", 0)}}));
   return {};
 }
 
@@ -138,7 +161,7 @@ constexpr OperatorRow kRows[] = {
     {"EyeLike", 9, nullptr, "eye_like"},
     {"Upsample", 1, upsample, {}},
     {"Resize", 10, resize_10, {}},
-    {"Resize", 11, nullptr, "resize"},
+    {"Resize", 11, resize, {}},
     {"GridSample", 16, grid_sample, {}},
     {"AffineGrid", 20, nullptr, "affine_grid"},
     {"RoiAlign", 10, roi_align, {}},

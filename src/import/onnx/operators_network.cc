@@ -225,7 +225,7 @@ constexpr OperatorRow kRows[] = {
     {"Attention", 23, nullptr, "onnx_attention",
      "is_causal>causal, q_num_heads>q_heads, kv_num_heads>kv_heads, softmax_precision>softmax_dtype, "
      "qk_matmul_output_mode>qk_mode"},
-    {"RotaryEmbedding", 23, nullptr, "rotary_embedding"},
+    {"RotaryEmbedding", 23, nullptr, "rotary_embedding", "num_heads>heads, rotary_embedding_dim>rotary_dim"},
     {"LinearAttention", 27, nullptr, "linear_attention",
      "q_num_heads>q_heads, kv_num_heads>kv_heads, update_rule>rule, -chunk_size"},
     {"CausalConvWithState", 27, nullptr, "causal_conv_with_state"},

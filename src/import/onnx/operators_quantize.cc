@@ -14,11 +14,27 @@ Status need_inputs(NodeContext& c, std::initializer_list<std::size_t> inputs) {
   return {};
 }
 
+// One element per column, as a scale that broadcasts, or a scalar.
+Value* as_scalar(NodeContext& c, Value* v) {
+  if (v == nullptr || !v->type().is_ranked_tensor() || v->type().rank() != 1 || !(v->type().dims[0] == Dim(1)))
+    return v;
+  return c.op("reshape", {v}, {{"shape", Dims{}}});
+}
+
+// Scale and zero point may be one number each in different ranks.
+std::pair<Value*, Value*> scale_of(NodeContext& c) {
+  Value *scale = c.in(1), *zero = c.in(2);
+  const auto rank = [](Value* v) { return v->type().is_ranked_tensor() ? v->type().rank() : -1; };
+  if (zero != nullptr && rank(scale) != rank(zero)) return {as_scalar(c, scale), as_scalar(c, zero)};
+  return {scale, zero};
+}
+
 Status quantize(NodeContext& c) {
   TRY(need_inputs(c, {0, 1}));
   DType dtype = c.has(2) ? c.dtype(2) : DType::u8;
   if (!c.has(2) && c.integer("output_dtype", 0) != 0) dtype = TRY(c.dtype_attribute("output_dtype"));
-  c.give(c.op("quantize", {c.in(0), c.in(1), c.in(2)},
+  const auto [scale, zero] = scale_of(c);
+  c.give(c.op("quantize", {c.in(0), scale, zero},
               {{"axis", c.integer("axis", 1)},
                {"block", c.integer("block_size", 0)},
                {"dtype", dtype},
@@ -30,7 +46,8 @@ Status dequantize(NodeContext& c) {
   TRY(need_inputs(c, {0, 1}));
   DType dtype = c.dtype(1) == DType::f8e8m0 ? DType::f32 : c.dtype(1);
   if (c.integer("output_dtype", 0) != 0) dtype = TRY(c.dtype_attribute("output_dtype"));
-  c.give(c.op("dequantize", {c.in(0), c.in(1), c.in(2)},
+  const auto [scale, zero] = scale_of(c);
+  c.give(c.op("dequantize", {c.in(0), scale, zero},
               {{"axis", c.integer("axis", 1)}, {"block", c.integer("block_size", 0)}, {"dtype", dtype}}));
   return {};
 }
@@ -58,13 +75,6 @@ Status dynamic_quantize(NodeContext& c) {
   c.give(1, scale);
   c.give(2, point);
   return {};
-}
-
-// One element per column, as a scale that broadcasts, or a scalar.
-Value* as_scalar(NodeContext& c, Value* v) {
-  if (v == nullptr || !v->type().is_ranked_tensor() || v->type().rank() != 1 || !(v->type().dims[0] == Dim(1)))
-    return v;
-  return c.op("reshape", {v}, {{"shape", Dims{}}});
 }
 
 Status qlinear_matmul(NodeContext& c) {

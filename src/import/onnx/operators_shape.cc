@@ -194,29 +194,32 @@ Status identity(NodeContext& c) {
   return {};
 }
 
-// The mask, when asked for, says that everything was kept.
+// Where training is asked for, elements are left out at random and the others grow by as much. The mask says what was kept.
 Status dropout(NodeContext& c) {
   TRY(need_input(c));
-  const double ratio = [&] {
-    if (const Tensor* t = c.constant(1); t != nullptr && t->elements() == 1) return t->real_at(0);
-    return c.has(1) ? 1.0 : c.real("ratio", 0.5);
-  }();
-  if (c.opset() >= 12 && c.has(2) && ratio != 0) {
-    const Tensor* training = c.constant(2);
-    if (training == nullptr)
-      return c.error("whether this is training must be a constant", "export the model for inference");
-    if (training->elements() != 1 || training->dtype() != DType::boolean)
-      return c.error("training_mode is not one bool");
-    if (training->int_at(0) != 0) {
-      c.foreign = true;
-      return {};
+  Value* training = c.opset() >= 12 ? c.in(2) : nullptr;
+  if (const Tensor* known = c.constant(2); training != nullptr && known != nullptr) {
+    if (known->elements() != 1 || known->dtype() != DType::boolean) return c.error("training_mode is not one bool");
+    if (known->int_at(0) == 0) training = nullptr;
+  }
+  if (training == nullptr) {
+    c.give(c.in(0));
+    if (c.wanted(1)) {
+      const DType dtype = c.opset() < 10 ? c.dtype(0) : DType::boolean;
+      c.give(1, c.op("fill", {c.op("shape_of", {c.in(0)})}, {{"value", Tensor::scalar(dtype, 1)}}));
     }
+    return {};
   }
-  c.give(c.in(0));
-  if (c.wanted(1)) {
-    const DType dtype = c.opset() < 10 ? c.dtype(0) : DType::boolean;
-    c.give(1, c.op("fill", {c.op("shape_of", {c.in(0)})}, {{"value", Tensor::scalar(dtype, 1)}}));
-  }
+  const DType dtype = c.dtype(0);
+  Value* ratio = c.has(1) ? c.cast(c.in(1), dtype) : c.number(c.in(0), 0.5);
+  AttributeMap attributes = {{"dtype", dtype}};
+  if (c.has_attribute("seed")) attributes.emplace("seed", static_cast<double>(c.integer("seed", 0)));
+  Value* drawn = c.op("random_uniform_like", {c.in(0)}, std::move(attributes));
+  Value* kept = c.op("logical_or", {c.op("logical_not", {training}), c.op("ge", {drawn, ratio})});
+  Value* one = c.number(c.in(0), 1);
+  Value* grown = c.op("div", {c.in(0), c.op("select", {training, c.op("sub", {one, ratio}), one})});
+  c.give(c.op("select", {kept, grown, c.number(c.in(0), 0)}));
+  if (c.wanted(1)) c.give(1, kept);
   return {};
 }
 

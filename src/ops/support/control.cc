@@ -43,6 +43,12 @@ Result<Type> join_types(InferContext& c, const Type& a, const Type& b) {
   const auto contradiction = [&] {
     return c.error("values are " + a.text() + " on one way and " + b.text() + " on another");
   };
+  // An optional holds the value itself, too.
+  using Kind = Type::Kind;
+  if (a.kind == Kind::optional && b.kind != Kind::optional && a.element != nullptr)
+    return Type::optional(TRY(join_types(c, *a.element, b)));
+  if (b.kind == Kind::optional && a.kind != Kind::optional && b.element != nullptr)
+    return Type::optional(TRY(join_types(c, a, *b.element)));
   if (a.kind != b.kind) return contradiction();
   if (!a.is_tensor()) {
     if (a.element == nullptr || b.element == nullptr) return a;
