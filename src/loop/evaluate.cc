@@ -41,13 +41,19 @@ double round_to(double value, DType dtype) {
   return value;
 }
 
+// Towards zero; what does not fit becomes the nearest limit, NaN 0.
 int64_t truncate(double value, DType dtype) {
+  const int bits = static_cast<int>(byte_size(dtype) * 8);
   if (std::isnan(value)) return 0;
-  if (dtype == DType::u64 && value >= 0x1p63)
-    return static_cast<int64_t>(value >= 0x1p64 ? UINT64_MAX : static_cast<uint64_t>(value));
-  if (value >= 0x1p63) return INT64_MAX;
-  if (value < -0x1p63) return INT64_MIN;
-  return wrap(static_cast<int64_t>(value), dtype);
+  if (is_unsigned(dtype)) {
+    if (value <= 0) return 0;
+    return static_cast<int64_t>(value >= std::ldexp(1.0, bits) ? UINT64_MAX >> (64 - bits)
+                                                               : static_cast<uint64_t>(value));
+  }
+  const double above = std::ldexp(1.0, bits - 1);
+  if (value >= above) return INT64_MAX >> (64 - bits);
+  if (value < -above) return INT64_MIN >> (64 - bits);
+  return static_cast<int64_t>(value);
 }
 
 Number convert(Number value, DType from, DType to) {

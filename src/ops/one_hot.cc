@@ -59,18 +59,25 @@ Status reference(ReferenceContext& c) {
 }
 
 Result<Kernel> lower(LowerContext& c) {
-  if (!is_integer(c.type(0).dtype)) return c.error("no kernel for float indices");
   return indexed_kernel(c, [&](Nest& nest, const Declared& declared, std::span<const int> axes) {
     const std::size_t axis =
         idx(c.integer("axis") < 0 ? c.integer("axis") + static_cast<int64_t>(axes.size()) : c.integer("axis"));
     std::vector<Index> from;
     for (std::size_t d = 0; d < axes.size(); ++d)
       if (d != axis) from.push_back(at(axes[d]));
-    const int given = nest.cast(nest.load(declared.operands[0], std::move(from)), DType::i64);
-    const int depth = size_value(nest, c.node().result(0)->type().dims[axis], DType::i64);
-    const int negative = nest.apply(Scalar::lt, {given, nest.constant(0, DType::i64)});
-    const int place = nest.apply(Scalar::select, {negative, nest.apply(Scalar::add, {given, depth}), given});
-    const int here = nest.apply(Scalar::eq, {place, axis_value(nest, axes[axis], DType::i64)});
+    const int index = nest.load(declared.operands[0], std::move(from));
+    const DType dtype = c.type(0).dtype;
+    int place = nest.cast(index, DType::i64);
+    // Unsigned numbers are not negative, not even those that i64 has no place for.
+    if (number_class(dtype) != NumberClass::unsigned_int) {
+      const int depth = size_value(nest, c.node().result(0)->type().dims[axis], DType::i64);
+      const int negative = nest.apply(Scalar::lt, {place, nest.constant(0, DType::i64)});
+      place = nest.apply(Scalar::select, {negative, nest.apply(Scalar::add, {place, depth}), place});
+    }
+    int here = nest.apply(Scalar::eq, {place, axis_value(nest, axes[axis], DType::i64)});
+    if (is_float(dtype))
+      here = nest.apply(Scalar::logical_and,
+                        {here, nest.apply(Scalar::logical_not, {nest.apply(Scalar::is_nan, {index})})});
     const int off = nest.load(declared.operands[2], {Index{}});
     const int on = nest.load(declared.operands[2], {Index{{}, Dim(1), -1}});
     return nest.apply(Scalar::select, {here, on, off});
@@ -82,6 +89,7 @@ constexpr ResultDoc kResults[] = {{"y", "dims of indices with depth inserted at 
 constexpr AttributeSpec kAttributes[] = {{"axis", AttributeKind::integer, "-1", "where the new axis goes"}};
 constexpr Sample kSamples[] = {
     {"indices: i64[2,3] in [-4, 5], depth: i64[] = [4], values: f32[2]; y = one_hot(indices, depth, values)"},
+    {"indices: f32[5] in [-4, 4], depth: f32[] = [3], values: i8[2]; y = one_hot(indices, depth, values)"},
     {"indices: i32[N] in [0, 2], depth: i64[1] = [3], values: i32[2]; y = one_hot(indices, depth, values) {axis = 0}"},
 };
 constexpr Operator kOperator = {

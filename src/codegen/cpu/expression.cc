@@ -251,12 +251,14 @@ Value Expressions::constant(double value, DType dtype) {
   if (dtype == DType::bf16) value = burnish::bfloat_to_float(burnish::float_to_bfloat(value));
   if (is_float(dtype)) return llvm::ConstantFP::get(type, static_cast<double>(static_cast<float>(value)));
   if (dtype == DType::boolean) return llvm::ConstantInt::get(type, value != 0);
+  // The nearest number that the dtype has.
+  const int width = static_cast<int>(type->getIntegerBitWidth());
+  const double above = std::ldexp(1.0, is_unsigned(dtype) ? width : width - 1);
   uint64_t bits = 0;
-  if (value >= 0x1p63) bits = value >= 0x1p64 ? UINT64_MAX : static_cast<uint64_t>(value);
-  else if (value >= -0x1p63) bits = static_cast<uint64_t>(static_cast<int64_t>(value));
-  else bits = uint64_t{1} << 63;
-  // i64's largest number is no double: the nearest one above stands for it.
-  if (dtype == DType::i64 && value >= 0x1p63) bits = INT64_MAX;
+  if (is_unsigned(dtype)) bits = !(value > 0) ? 0 : value >= above ? UINT64_MAX : static_cast<uint64_t>(value);
+  else if (value >= above) bits = UINT64_MAX >> (65 - width);
+  else if (value >= -above) bits = static_cast<uint64_t>(static_cast<int64_t>(value));
+  else if (!std::isnan(value)) bits = uint64_t{1} << (width - 1);
   return llvm::ConstantInt::get(type, llvm::APInt(64, bits).trunc(type->getIntegerBitWidth()));
 }
 
@@ -270,23 +272,9 @@ Value Expressions::convert(Value value, DType from, DType to) {
       Value result = b_.CreateFPCast(value, target);
       return is_half(to) ? to_register(to_memory(result, to), to) : result;
     }
-    // Towards zero. Small integers go through a wider one and wrap; freeze, for what is out of range has no value.
-    const unsigned bits = target->getScalarSizeInBits();
-    if (bits <= 16) {
-      Value word = b_.CreateFreeze(b_.CreateFPToSI(value, shaped(value, b_.getInt32Ty())));
-      return b_.CreateTrunc(word, target);
-    }
-    if (to == DType::u32) {
-      Value word = b_.CreateFreeze(b_.CreateFPToSI(value, shaped(value, b_.getInt64Ty())));
-      return b_.CreateTrunc(word, target);
-    }
-    if (to == DType::u64) {
-      // Negative numbers wrap like those of the other dtypes.
-      Value positive = b_.CreateFreeze(b_.CreateFPToUI(value, target));
-      Value negative = b_.CreateFreeze(b_.CreateFPToSI(value, target));
-      return b_.CreateSelect(b_.CreateFCmpOLT(value, zero()), negative, positive);
-    }
-    return b_.CreateFreeze(b_.CreateFPToSI(value, target));
+    // Towards zero; what does not fit becomes the nearest limit, NaN 0.
+    const auto id = is_unsigned(to) ? llvm::Intrinsic::fptoui_sat : llvm::Intrinsic::fptosi_sat;
+    return b_.CreateIntrinsic(id, {target, value->getType()}, {value});
   }
   if (is_float(to)) {
     Value result = is_unsigned(from) ? b_.CreateUIToFP(value, target) : b_.CreateSIToFP(value, target);

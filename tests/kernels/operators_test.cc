@@ -1,0 +1,207 @@
+// Every operator's own samples, compiled: lowered, every tactic of the processor at every level, run between forbidden
+// pages, compared with the reference.
+
+#include <cmath>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "kernels/cpu/cpu_target.h"
+#include "ops/operator.h"
+#include "runtime/executor.h"
+#include "runtime/symbols.h"
+#include "tests/kernels/stored_operand.h"
+#include "tests/support/mapped_code.h"
+
+namespace burnish::test {
+namespace {
+
+constexpr DType kDTypes[] = {DType::f32, DType::f64, DType::f16, DType::bf16, DType::i64, DType::i32,    DType::i16,
+                             DType::i8,  DType::u64, DType::u32, DType::u16,  DType::u8,  DType::boolean};
+
+// A sample with the reference's numbers.
+struct Case {
+  std::unique_ptr<Graph> graph;
+  const Node* node = nullptr;
+  std::vector<Tensor> operands, results;  // of the kernel, in its order
+  SymbolTable symbols;
+};
+
+// Nothing when the sample means nothing for its dtypes.
+std::optional<Case> make_case(const Operator& definition, std::string_view text, uint64_t seed) {
+  Case c;
+  auto graph = ops::sample_graph({text});
+  if (!graph || !ops::verify(**graph)) return std::nullopt;
+  c.graph = std::move(*graph);
+  for (const auto& node : c.graph->nodes())
+    if (node->op() == definition.name) c.node = node.get();
+  auto inputs = ops::sample_inputs({text}, seed);
+  if (!c.node || !inputs) return std::nullopt;
+  c.graph->clear_outputs();
+  std::size_t operands = 0;
+  for (Value* value : c.node->operands())
+    if (value != nullptr) c.graph->add_output(value, fmt::format("operand{}", operands++));
+  for (std::size_t i = 0; i < c.node->result_count(); ++i)
+    if (c.node->result(i) != nullptr) c.graph->add_output(c.node->result(i), fmt::format("result{}", i));
+  auto values = interpret(*c.graph, *inputs);
+  if (!values) return std::nullopt;
+  for (std::size_t i = 0; i < values->size(); ++i) {
+    if (!(*values)[i].is_tensor()) return std::nullopt;
+    const Tensor& tensor = (*values)[i].tensor();
+    bind_dims(c.graph->outputs()[i].value->type().dims, tensor.dims(), c.symbols);
+    (i < operands ? c.operands : c.results).push_back(tensor);
+  }
+  return c;
+}
+
+std::string difference(const Tensor& got, const Tensor& want, const Tolerance& tolerance) {
+  const DType dtype = want.dtype();
+  const double epsilon = dtype == DType::f16 ? 0x1p-10 : dtype == DType::bf16 ? 0x1p-7 : 0;
+  for (int64_t i = 0; i < want.elements(); ++i) {
+    if (!is_float(dtype)) {
+      if (got.int_at(i) != want.int_at(i))
+        return fmt::format("element {} is {}, not {}", i, got.int_at(i), want.int_at(i));
+      continue;
+    }
+    const double a = got.real_at(i), b = want.real_at(i);
+    if (a == b || (std::isnan(a) && std::isnan(b))) continue;
+    const double limit = tolerance.absolute + (tolerance.relative + epsilon) * std::fabs(b);
+    if (!(std::fabs(a - b) <= limit)) return fmt::format("element {} is {}, not {}", i, a, b);
+  }
+  return {};
+}
+
+// Runs the tactic with the storages and returns the results.
+std::vector<Tensor> run(const Kernel& kernel, const Emitted& emitted, const Case& c, std::span<const Storage> storages,
+                        bool at_start) {
+  std::vector<StoredOperand> memory;
+  std::vector<void*> pointers;
+  for (std::size_t i = 0; i < kernel.operand_count(); ++i) {
+    const bool output = i >= c.operands.size();
+    const Tensor& tensor = output ? c.results[i - c.operands.size()] : c.operands[i];
+    memory.emplace_back(tensor.dtype(), tensor.dims(), storages[i], c.symbols, at_start);
+    if (!output) memory.back().write(tensor);
+    pointers.push_back(memory.back().data());
+  }
+  auto number = [&](const Dim& dim) {
+    const auto value = evaluate(dim, c.symbols);
+    CHECK(value.has_value(), dim.text());
+    return *value;
+  };
+  std::vector<int64_t> integers;
+  for (const Dim& dim : emitted.integers) integers.push_back(number(dim));
+  const auto bytes = static_cast<std::size_t>(number(emitted.scratch_bytes));
+  const int64_t tasks = number(emitted.tasks);
+  GuardedMemory scratch((bytes + 63) / 64 * 64, at_start);
+  const KernelArgs args{pointers.data(), integers.data(), bytes ? scratch.data() : nullptr};
+  const MappedCode code(emitted);
+  code.function()(&args, tasks / 2, tasks);
+  code.function()(&args, 0, tasks / 2);
+  std::vector<Tensor> results;
+  for (std::size_t i = c.operands.size(); i < memory.size(); ++i) results.push_back(memory[i].read());
+  return results;
+}
+
+// Why the operator has no kernel for the case, or empty when it was run.
+std::string check(const Operator& definition, const Case& c, int level, std::string_view text) {
+  LowerContext context(*c.node);
+  auto kernel = definition.lower(context);
+  if (!kernel) return kernel.error().message();
+  EXPECT_EQ(kernel->operand_count(), c.operands.size() + c.results.size()) << text;
+  if (kernel->operand_count() != c.operands.size() + c.results.size()) return {};
+  auto fine = verify(kernel->nest);
+  EXPECT_TRUE(fine) << text << ": " << fine.error().message() << print(*kernel);
+  if (!fine) return {};
+  CpuFeatures cpu;
+  cpu.level = level;
+  const CpuTarget target(cpu);
+  std::string why;
+  const auto tactics = target.tactics(*kernel, &why);
+  if (tactics.empty()) return why;
+  std::mt19937 random(static_cast<unsigned>(text.size()));
+  for (const Tactic& tactic : tactics)
+    for (const bool scattered : {false, true}) {
+      std::vector<Storage> storages;
+      for (std::size_t i = 0; i < kernel->operand_count(); ++i) {
+        const Tensor& tensor = i < c.operands.size() ? c.operands[i] : c.results[i - c.operands.size()];
+        storages.push_back(scattered && tactic.ports[i].any_strides
+                               ? scattered_storage(tensor.dtype(), tensor.dims(), random)
+                               : dense_storage(tactic.ports[i].format, kernel->operand_type(i).dims));
+      }
+      auto emitted = target.emit(*kernel, tactic, storages);
+      const std::string place =
+          fmt::format("{}\n  {} at {}{}", text, tactic.name, cpu.text(), scattered ? ", strided" : "");
+      if (!emitted) {
+        ADD_FAILURE() << place << ": " << emitted.error().message();
+        continue;
+      }
+      const auto results = run(*kernel, *emitted, c, storages, scattered);
+      for (std::size_t i = 0; i < results.size(); ++i) {
+        const std::string wrong = difference(results[i], c.results[i], definition.tolerance);
+        EXPECT_EQ(wrong, "") << place << "\n" << print(*kernel);
+      }
+    }
+  return {};
+}
+
+std::vector<int> levels() {
+  std::vector<int> list;
+  for (int level = 2; level <= host_cpu().level; ++level) list.push_back(level);
+  return list;
+}
+
+TEST(Operators, SamplesCompileAndAgreeWithReferences) {
+  for (const Operator* definition : ops::all()) {
+    if (definition->lower == nullptr) continue;
+    for (const Sample& sample : definition->samples) {
+      auto c = make_case(*definition, sample.text, 7);
+      ASSERT_TRUE(c) << sample.text;
+      for (int level : levels()) {
+        const std::string why = check(*definition, *c, level, sample.text);
+        if (!why.empty()) fmt::print("no kernel: {} ({})\n", sample.text, why);
+      }
+    }
+  }
+}
+
+// The sample with every word `from` replaced.
+std::string with_dtype(std::string_view text, DType from, DType to) {
+  std::string result;
+  const std::string_view word = name(from);
+  auto is_word = [](char ch) { return std::isalnum(static_cast<unsigned char>(ch)) || ch == '_'; };
+  for (std::size_t i = 0; i < text.size();) {
+    const bool starts = text.substr(i, word.size()) == word && (i == 0 || !is_word(text[i - 1])) &&
+                        (i + word.size() == text.size() || !is_word(text[i + word.size()]));
+    if (starts) result += name(to), i += word.size();
+    else result += text[i++];
+  }
+  return result;
+}
+
+TEST(Operators, EveryDTypeThatTheSamplesAllow) {
+  const int level = host_cpu().level;
+  std::map<std::string, std::set<std::string>> missing;
+  for (const Operator* definition : ops::all()) {
+    if (definition->lower == nullptr) continue;
+    for (const Sample& sample : definition->samples) {
+      auto base = make_case(*definition, sample.text, 7);
+      if (!base || base->operands.empty()) continue;
+      const DType own = base->operands[0].dtype();
+      for (DType dtype : kDTypes) {
+        if (dtype == own) continue;
+        const std::string text = with_dtype(sample.text, own, dtype);
+        auto c = make_case(*definition, text, 7);
+        if (!c) continue;
+        const std::string why = check(*definition, *c, level, text);
+        if (!why.empty()) missing[std::string(definition->name)].insert(std::string(name(dtype)) + " (" + why + ")");
+      }
+    }
+  }
+  for (const auto& [op, list] : missing)
+    for (const auto& reason : list) fmt::print("{}: {}\n", op, reason);
+}
+
+}  // namespace
+}  // namespace burnish::test
