@@ -154,7 +154,12 @@ CaseOutcome run_case(const std::string& folder, const CaseOptions& options) {
   try {
     auto outcome = outcome_of(folder, options);
     if (outcome) return *outcome;
-    return {.status = "failed", .reason = outcome.error().message()};
+    // The name of the case says which file it is.
+    std::string reason = outcome.error().message();
+    if (const std::string model = (std::filesystem::path(folder) / "model.onnx").string() + ": ";
+        reason.starts_with(model))
+      reason.erase(0, model.size());
+    return {.status = "failed", .reason = std::move(reason)};
   } catch (const std::bad_alloc&) {
     return {.status = "failed", .reason = "there is not enough memory"};
   }

@@ -14,8 +14,8 @@
 namespace burnish::cli {
 namespace {
 
-constexpr const Command* kCommands[] = {&kBuild,   &kRun,     &kBench, &kCompare, &kBisect,
-                                        &kInspect, &kExplain, &kCheck, &kConvert, &kTest};
+constexpr const Command* kCommands[] = {&kBuild,   &kRun,   &kBench,   &kCompare, &kBisect, &kInspect,
+                                        &kExplain, &kCheck, &kConvert, &kTest,    &kZoo};
 
 constexpr const char* kFooter = R"(Exit codes:
   0 done; 1 a comparison or test failed; 2 wrong usage; 3 the model or file was refused; 4 input or output failed;
