@@ -244,9 +244,13 @@ class Graph {
   }
   // A number as a scalar of any dtype.
   Value scalar(double number, DType dtype = DType::f32, const std::string& name = {}) {
-    const Value wide = constant(Tensor::scalar(number), dtype == DType::f64 ? name : std::string());
-    if (dtype == DType::f64) return wide;
-    return op("cast", {wide}, {{"dtype", dtype}}, name);
+    switch (dtype) {
+      case DType::f32: return constant(Tensor::scalar(static_cast<float>(number)), name);
+      case DType::f64: return constant(Tensor::scalar(number), name);
+      case DType::i64: return constant(Tensor::scalar(static_cast<int64_t>(number)), name);
+      case DType::i32: return constant(Tensor::scalar(static_cast<int32_t>(number)), name);
+      default: return op("cast", {constant(Tensor::scalar(number))}, {{"dtype", dtype}}, name);
+    }
   }
 
   // Adds a node with one result. Operators, operands, attributes: docs/operators.md. Empty values are absent operands.

@@ -11,8 +11,10 @@ namespace {
 Result<Dim> read_dim(const char* text, Graph& graph, const std::string& where) {
   if (text == nullptr) return usage_error("a size is NULL", where);
   auto dim = parse_dim(text, graph.symbol_ranges());
-  if (!dim) return std::unexpected(std::move(dim).error().within(where));
-  return dim;
+  if (dim) return dim;
+  Error error = std::move(dim).error().within(where);
+  error.code = ErrorCode::usage;
+  return std::unexpected(std::move(error));
 }
 
 // Symbols become known, so that none of the graph's own gets their name.
