@@ -97,6 +97,8 @@ Json encode_body(const Program& p, const std::map<int, int>& node_numbers, BlobS
   json["inputs"] = p.inputs;
   json["outputs"] = p.outputs;
   json["input_names"] = p.input_names;
+  Json& roles = json["input_roles"] = Json::array();
+  for (const InputRole role : p.input_roles) roles.push_back(static_cast<int>(role));
   json["output_names"] = p.output_names;
   Json& captures = json["captures"] = Json::array();
   for (const auto& [inner, outer] : p.captures) captures.push_back({inner, outer});
@@ -205,6 +207,8 @@ class Decoder {
     p->inputs = TRY(numbers(*TRY(field(json, "inputs"))));
     p->outputs = TRY(numbers(*TRY(field(json, "outputs"))));
     p->input_names = TRY(strings(*TRY(field(json, "input_names"))));
+    for (const Json& item : *TRY(list_field(json, "input_roles")))
+      p->input_roles.push_back(static_cast<InputRole>(TRY(integer(item, 0, static_cast<int>(InputRole::state)))));
     p->output_names = TRY(strings(*TRY(field(json, "output_names"))));
     for (const Json& item : *TRY(list_field(json, "captures"))) {
       const auto& entry = *TRY(list_of(item, 2));

@@ -81,6 +81,7 @@ struct Program {
   std::vector<Tensor> constants;     // in storage order (already packed): a flat tensor of the buffer's elements
   std::vector<int> inputs, outputs;  // slots, in the graph's order
   std::vector<std::string> input_names, output_names;
+  std::vector<InputRole> input_roles;  // of the outermost program; empty: all are data
   std::vector<KernelCode> kernels;
   std::vector<std::byte> code;  // all kernels' code, bodies' too: offsets count from the root's code
   // Instead of `code`: already mapped executable, straight from a plan file.

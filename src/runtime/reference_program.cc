@@ -23,6 +23,7 @@ class ProgramMaker {
     for (const auto& input : graph.inputs()) {
       program_->inputs.push_back(add_slot(*input));
       program_->input_names.push_back(input->name());
+      program_->input_roles.push_back(input->role);
     }
     for (const auto& node : graph.nodes()) TRY(add_step(*node, depth));
     for (const Graph::Output& output : graph.outputs()) {

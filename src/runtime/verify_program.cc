@@ -33,6 +33,8 @@ class Verifier {
       if (!p.captures.empty()) return fail("the outermost program captures values");
       if (p.input_names.size() != p.inputs.size() || p.output_names.size() != p.outputs.size())
         return fail("inputs and names do not agree");
+      if (!p.input_roles.empty() && p.input_roles.size() != p.inputs.size())
+        return fail("inputs and roles do not agree");
     }
     for (std::size_t i = 0; i < p.steps.size(); ++i) TRY(check_step(p, p.steps[i], static_cast<int>(i)));
     for (int slot : p.outputs) TRY(check_life(p, slot, static_cast<int>(p.steps.size()) - 1));

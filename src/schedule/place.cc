@@ -47,6 +47,7 @@ class Placer {
     for (const auto& input : graph_.inputs()) {
       program_->inputs.push_back(slot_of(input.get()));
       program_->input_names.push_back(input->name());
+      program_->input_roles.push_back(input->role);
     }
     for (Value* value : captured) {
       captured_.push_back(value);

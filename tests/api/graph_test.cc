@@ -52,11 +52,30 @@ TEST(Graph, EveryShorthandWorks) {
   const Value x = g.input("x", "f32[2,8,6,6]");
   const Value c = g.constant(filled({8}), "c");
   const Value rows = g.input("rows", "f32[2,8]");
-  for (const auto unary : {burnish::abs, burnish::neg, burnish::exp, burnish::log, burnish::sqrt, burnish::rsqrt,
-                           burnish::reciprocal, burnish::sin, burnish::cos, burnish::tanh, burnish::erf, burnish::floor,
-                           burnish::ceil, burnish::sigmoid, burnish::relu, burnish::silu, burnish::mish,
-                           burnish::softplus, burnish::hard_swish, burnish::gelu, burnish::gelu_tanh, burnish::relu6,
-                           burnish::global_average_pool, burnish::global_max_pool})
+  for (const auto unary : {burnish::abs,
+                           burnish::neg,
+                           burnish::exp,
+                           burnish::log,
+                           burnish::sqrt,
+                           burnish::rsqrt,
+                           burnish::reciprocal,
+                           burnish::sin,
+                           burnish::cos,
+                           burnish::tanh,
+                           burnish::erf,
+                           burnish::floor,
+                           burnish::ceil,
+                           burnish::sigmoid,
+                           burnish::relu,
+                           burnish::silu,
+                           burnish::mish,
+                           burnish::softplus,
+                           burnish::hard_swish,
+                           burnish::gelu,
+                           burnish::gelu_tanh,
+                           burnish::relu6,
+                           burnish::global_average_pool,
+                           burnish::global_max_pool})
     unary(x, "");
   logical_and(eq(x, x), logical_or(ne(x, 1), logical_not(lt(x, 2))));
   logical_or(le(x, x), ge(x, 0));
@@ -115,7 +134,8 @@ TEST(Graph, AttributesOfEveryKind) {
   Graph g;
   const Value x = g.input("x", "f32[2,6]");
   EXPECT_EQ(g.op("reshape", {x}, {{"shape", {3, 4}}}).type(), "f32[3,4]");
-  EXPECT_EQ(g.op("iota", {}, {{"shape", burnish::Dims{"N", 2}}, {"axis", 0}, {"dtype", DType::i32}}).type(), "i32[N,2]");
+  EXPECT_EQ(g.op("iota", {}, {{"shape", burnish::Dims{"N", 2}}, {"axis", 0}, {"dtype", DType::i32}}).type(),
+            "i32[N,2]");
   EXPECT_EQ(g.op("constant", {}, {{"value", filled({2})}}, "k").type(), "f32[2]");
   EXPECT_EQ(g.op("gelu", {x}, {{"approximate", "tanh"}}).type(), "f32[2,6]");
   EXPECT_EQ(g.op("reduce", {x}, {{"kind", "sum"}, {"axes", {}}}).type(), "f32[2,6]");

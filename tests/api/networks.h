@@ -1,13 +1,14 @@
 #pragma once
 // Small networks and helpers for tests of the public interface, which see nothing but it.
 
-#include <burnish/burnish.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <numeric>
 #include <string>
 
 #include <gtest/gtest.h>
+
+#include <burnish/burnish.hpp>
 
 namespace api_test {
 

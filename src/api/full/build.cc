@@ -6,6 +6,7 @@
 #include "api/runtime/boundary.h"
 #include "api/runtime/functions.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "compile/decisions.h"
 #include "compile/shape_text.h"
 #include "ops/operator.h"
@@ -63,7 +64,10 @@ Result<std::shared_ptr<EngineObject>> engine_of_references(std::unique_ptr<Graph
   return engine;
 }
 
-Result<std::shared_ptr<EngineObject>> engine_of_build(BuildResult built) {
+Result<std::shared_ptr<EngineObject>> engine_of_build(BuildResult built, Fallback fallback) {
+  if (built.reference_nodes > 0 && fallback == Fallback::warn)
+    log(LogLevel::warning, std::to_string(built.reference_nodes) + " of " + std::to_string(built.nodes) +
+                               " nodes have no kernel and run as references");
   auto engine = TRY(make_engine(built.program));
   engine->decisions = decisions_text(built.decisions);
   engine->images = std::move(built.images);
@@ -113,7 +117,7 @@ burnish_status build_engine(const burnish_graph* graph, const burnish_build_opti
     if (given.references != 0) {
       made = engine_of_references(std::move(copy));
     } else if (auto built = build(std::move(copy), o)) {
-      made = engine_of_build(*std::move(built));
+      made = engine_of_build(*std::move(built), o.fallback);
     } else {
       made = std::unexpected(std::move(built).error());
     }

@@ -49,11 +49,8 @@ Result<std::shared_ptr<EngineObject>> make_engine(std::shared_ptr<const Program>
   engine->executor = TRY(Executor::create(program, std::move(mapped)));
   engine->inputs = describe(*program, program->inputs, program->input_names);
   engine->outputs = describe(*program, program->outputs, program->output_names);
-  if (program->graph != nullptr) {
-    for (const auto& input : program->graph->inputs())
-      for (ValueDescription& description : engine->inputs)
-        if (description.name == input->name()) description.role = input->role;
-  }
+  for (std::size_t i = 0; i < engine->inputs.size() && i < program->input_roles.size(); ++i)
+    engine->inputs[i].role = program->input_roles[i];
   return engine;
 }
 
