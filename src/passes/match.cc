@@ -270,15 +270,20 @@ Value* build(const Pattern& p, Match& match, Builder& builder, DType dtype) {
   }
   if (!p.label.empty())
     if (Value* known = match.value(p.label)) return known;
+  const Operator* definition = ops::find(p.op);
+  const auto is_condition = [&](std::size_t i) {
+    return definition != nullptr && i < definition->operands.size() && definition->operands[i].types == "bool";
+  };
   std::vector<Value*> operands(p.operands.size(), nullptr);
   for (std::size_t i = 0; i < operands.size(); ++i) {
     if (p.operands[i].kind == Pattern::Kind::number) continue;
     operands[i] = build(p.operands[i], match, builder, dtype);
     if (operands[i] == nullptr) return nullptr;  // the builder keeps the reason
-    dtype = operands[i]->type().dtype;
+    if (!is_condition(i)) dtype = operands[i]->type().dtype;
   }
   for (std::size_t i = 0; i < operands.size(); ++i)
-    if (operands[i] == nullptr) operands[i] = builder.scalar(dtype, p.operands[i].number);
+    if (operands[i] == nullptr)
+      operands[i] = builder.scalar(is_condition(i) ? DType::boolean : dtype, p.operands[i].number);
   AttributeMap attributes;
   for (const auto& a : p.attributes) attributes.emplace(a.name, a.value ? *a.value : match.attribute(a.capture));
   Value* made = builder.op(p.op, operands, std::move(attributes));

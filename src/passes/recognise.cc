@@ -127,7 +127,8 @@ std::vector<Row> make_rows() {
   add("silu", "mul(x, sigmoid(x))", [](Builder& b, Match& m) { return unary(b, m, "silu"); }, true);
   add("silu", "mul(x, sigmoid(mul(x, #alpha)))", silu_with_alpha, true);
   add(
-      "softplus", "add(max(x, 0), log1p(exp(neg(abs(x)))))",
+      // its inner part may have been taken for one already
+      "softplus", "add(max(x, 0), (log1p(exp(neg(abs(x)))) | softplus(neg(abs(x)))))",
       [](Builder& b, Match& m) { return unary(b, m, "softplus"); }, true);
   add("softplus", "log(add(exp(x), 1))", [](Builder& b, Match& m) { return unary(b, m, "softplus"); });
   add("softplus", "log1p(exp(x))", [](Builder& b, Match& m) { return unary(b, m, "softplus"); });
