@@ -15,8 +15,12 @@ Result<bool> decompose_node(Node& node, const PassContext& context) {
   if (definition == nullptr || definition->is_core() || (context.keep != nullptr && context.keep(node))) return false;
   Builder builder(*node.graph(), &node, node.source());
   DecomposeContext decompose(node, builder);
-  std::vector<Value*> results = TRY(definition->decompose(decompose));
-  TRY(builder.finish());
+  // What a composite is made of may depend on sizes that only a run can tell; then it stays and is decomposed there. What
+  // was built until then is dead.
+  auto made = definition->decompose(decompose);
+  if (Status status = builder.finish(); made && !status) made = std::unexpected(std::move(status).error());
+  if (!made && made.error().code == ErrorCode::refused) return false;
+  std::vector<Value*> results = TRY(std::move(made));
   if (results.size() > node.result_count()) results.resize(node.result_count());
   for (std::size_t i = 0; i < node.result_count(); ++i) {
     Value* result = node.result(i);
@@ -34,6 +38,7 @@ Result<bool> decompose(Graph& graph, const PassContext& context) {
   bool changed = false;
   for (int depth = 0; depth < kDepth; ++depth) {
     bool again = false;
+    graph.remove_dead_nodes();  // of decompositions that were given up
     for (Node* node : all_nodes(graph)) {
       bool used = false;
       for (std::size_t r = 0; r < node->result_count(); ++r)

@@ -41,7 +41,7 @@ bool affordable(const Node& node, int64_t out_bytes) {
   return work && *work <= kWork;
 }
 
-Result<bool> fold_node(Node& node, const PassContext& context) {
+Result<bool> fold_node(Node& node, const BoundSymbols& bound, const PassContext& context) {
   const Operator* definition = node.definition();
   if (definition == nullptr || definition->random || definition->effectful || node.region_count() > 0) return false;
   if (node.op() == "constant" || node.op() == "dims") return false;
@@ -80,12 +80,16 @@ Result<bool> fold_node(Node& node, const PassContext& context) {
   for (std::size_t r = 0; r < node.result_count() && r < results->size(); ++r)
     if (node.result(r) != nullptr && !(*results)[r].is_tensor()) return false;
   Builder builder(*node.graph(), &node, node.source());
+  SymbolValues sizes;
   for (std::size_t r = 0; r < node.result_count(); ++r) {
     if (node.result(r) == nullptr || node.result(r)->unused()) continue;
+    learn_symbols(bound, node.result(r)->type(), (*results)[r].tensor().type(), sizes);
     Value* value = builder.constant((*results)[r].tensor());
     TRY(builder.finish());
     node.graph()->replace_uses(node.result(r), value);
   }
+  // Sizes that depended on data, and are numbers now.
+  if (!sizes.empty()) replace_symbols(node.graph()->root(), sizes);
   return true;
 }
 
@@ -166,7 +170,8 @@ Result<bool> fold_constants(Graph& graph, const PassContext& context) {
     for (std::size_t r = 0; r < node->result_count(); ++r)
       used |= node->result(r) != nullptr && !node->result(r)->unused();
     if (!used) continue;
-    if (TRY(fold_contents(*node, bound)) || TRY(fold_node(*node, context)) || TRY(fold_if(*node))) changed = true;
+    if (TRY(fold_contents(*node, bound)) || TRY(fold_node(*node, bound, context)) || TRY(fold_if(*node)))
+      changed = true;
   }
   return changed;
 }

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "ops/operator.h"
+#include "passes/symbols.h"
 
 namespace burnish {
 
@@ -46,7 +47,7 @@ Status PassRunner::chores(Graph& graph, const std::string& name) {
     if (!status) return std::unexpected(std::move(status.error()).within("after " + name));
     return {};
   };
-  TRY(in_pass(ops::infer(graph)));
+  TRY(in_pass(passes::infer_resolving(graph)));
   TRY(in_pass(ops::verify(graph)));
   return {};
 }

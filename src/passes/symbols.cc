@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ops/operator.h"
+
 namespace burnish::passes {
 
 BoundSymbols::BoundSymbols(Graph& graph) {
@@ -33,6 +35,76 @@ bool BoundSymbols::allow(std::span<const Dim> dims, const Node& node) const {
     }
   }
   return true;
+}
+
+void learn_symbols(const BoundSymbols& bound, const Type& before, const Type& after, SymbolValues& values) {
+  if (!before.is_ranked_tensor() || !after.is_ranked_tensor() || before.rank() != after.rank()) return;
+  for (std::size_t d = 0; d < before.dims.size(); ++d) {
+    const auto symbol = before.dims[d].symbol_name();
+    if (symbol && !bound.contains(*symbol) && bound.allow(std::span(&after.dims[d], 1)))
+      values.emplace(*symbol, after.dims[d]);
+  }
+}
+
+namespace {
+
+void replace(Dims& dims, const SymbolValues& values) {
+  for (Dim& dim : dims)
+    if (!dim.is_constant()) dim = dim.substitute(values);
+}
+
+Type replaced(Type type, const SymbolValues& values) {
+  replace(type.dims, values);
+  if (type.element != nullptr) type.element = std::make_shared<const Type>(replaced(*type.element, values));
+  return type;
+}
+
+void replace(Value* value, const SymbolValues& values) {
+  if (value == nullptr) return;
+  value->set_type(replaced(value->type(), values));
+  if (!value->contents()) return;
+  Dims contents = *value->contents();
+  replace(contents, values);
+  value->set_contents(std::move(contents));
+}
+
+}  // namespace
+
+void replace_symbols(Graph& graph, const SymbolValues& values) {
+  for (const auto& input : graph.inputs()) replace(input.get(), values);
+  for (const auto& node : graph.nodes()) {
+    for (std::size_t r = 0; r < node->result_count(); ++r) replace(node->result(r), values);
+    for (const auto& [name, attribute] : AttributeMap(node->attributes())) {
+      const Dims* dims = std::get_if<Dims>(&attribute);
+      if (dims == nullptr || constants(*dims)) continue;
+      Dims changed = *dims;
+      replace(changed, values);
+      node->set_attribute(name, std::move(changed));
+    }
+    for (std::size_t r = 0; r < node->region_count(); ++r) replace_symbols(node->region(r), values);
+  }
+}
+
+Status infer_resolving(Graph& graph) {
+  const BoundSymbols bound(graph);
+  // What one round learns may tell more in the next.
+  constexpr int kRounds = 8;
+  for (int round = 0; round < kRounds; ++round) {
+    std::vector<std::pair<const Value*, Type>> before;
+    walk(graph, [&](Node& node) {
+      for (std::size_t r = 0; r < node.result_count(); ++r) {
+        const Value* value = node.result(r);
+        if (value != nullptr && value->type().is_ranked_tensor() && !value->type().is_static())
+          before.emplace_back(value, value->type());
+      }
+    });
+    TRY(ops::infer(graph));
+    SymbolValues values;
+    for (const auto& [value, type] : before) learn_symbols(bound, type, value->type(), values);
+    if (values.empty()) return {};
+    replace_symbols(graph, values);
+  }
+  return {};
 }
 
 }  // namespace burnish::passes
