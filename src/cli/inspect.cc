@@ -6,12 +6,13 @@
 #include "cli/command.h"
 #include "cli/model.h"
 #include "cli/stages.h"
+#include "import/text_constants.h"
 
 namespace burnish::cli {
 namespace {
 
 struct Options {
-  std::string file, stage = "import";
+  std::string file, stage = "import", output;
   BuildFlags build;
 };
 
@@ -23,11 +24,12 @@ Json values_json(const Graph& graph) {
   return {{"inputs", inputs}, {"outputs", outputs}};
 }
 
-void show(Console& console, const Graph& graph) {
-  const std::string text = print(graph);
+Status show(Console& console, const Graph& graph, const std::string& output) {
+  if (!output.empty()) TRY(write_text_model(graph, output));
+  const std::string text = output.empty() || console.json ? print(graph) : std::string();
   if (!console.json) {
     console.write(text);
-    return;
+    return {};
   }
   std::map<std::string, int64_t> operators;
   walk(graph, [&](Node& node) { ++operators[node.op()]; });
@@ -35,6 +37,7 @@ void show(Console& console, const Graph& graph) {
   console.report["nodes"] = count_nodes(graph);
   console.report["operators"] = operators;
   console.report["graph"] = text;
+  return {};
 }
 
 Result<int> inspect(Console& console, const Options& options, bool staged) {
@@ -48,11 +51,11 @@ Result<int> inspect(Console& console, const Options& options, bool staged) {
     console.report["constant_bytes"] = opened.plan->constant_bytes();
     const auto graph = TRY(opened.plan->simplified());
     if (graph == nullptr) return refused("the engine was saved without its graph", options.file);
-    show(console, *graph);
+    TRY(show(console, *graph, options.output));
     return 0;
   }
   if (options.stage == "import" && !opened.unknown.empty()) {  // foreign nodes can be looked at, but no more
-    show(console, *opened.graph);
+    TRY(show(console, *opened.graph, options.output));
     return 0;
   }
   const auto graph = TRY(shaped_graph(std::move(opened), options.build));
@@ -61,7 +64,7 @@ Result<int> inspect(Console& console, const Options& options, bool staged) {
   TRY(run_stages(*graph, options.build, options.stage, [&](const Graph& g) { last = g.clone(); }));
   if (last == nullptr)
     return usage_error(fmt::format("'{}' was not run", options.stage), "--stage", "it may be disabled");
-  show(console, *last);
+  TRY(show(console, *last, options.output));
   return 0;
 }
 
@@ -72,6 +75,9 @@ Action setup(CLI::App& app) {
                                             "After which stage or pass: import, simplify, decompose, simplify.cse ...")
                                  ->type_name("STAGE|STAGE.PASS")
                                  ->capture_default_str();
+  app.add_option("-o,--output", options->output,
+                 "Write to a file that is a model again; large constants go to FILE.safetensors")
+      ->type_name("FILE");
   add_graph_flags(app, options->build);
   return [options, stage](Console& console) { return inspect(console, *options, stage->count() > 0); };
 }
@@ -82,6 +88,7 @@ constinit const Command kInspect = {"inspect", "Print a model or engine in text 
                                     R"(  burnish inspect resnet50.onnx                        the network as it was read
   burnish inspect resnet50.onnx --stage simplify       what is left of it
   burnish inspect resnet50.onnx --stage simplify.cse   after one pass
+  burnish inspect resnet50.onnx -o resnet50.txt        with constants beside it: a model that can be edited
   burnish inspect resnet50.plan                        what an engine was made from)",
                                     setup};
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "import/text_constants.h"
 #include "ops/operator.h"
 #include "runtime/plan.h"
 
@@ -39,9 +40,9 @@ Status refuse_others(std::span<const std::byte> bytes, const std::string& path) 
   return {};
 }
 
-Result<Model> read_text(std::string_view text) {
+Result<Model> read_text(std::string_view text, const ConstantStore& constants) {
   Model model;
-  model.graph = TRY(parse_graph(text));
+  model.graph = TRY(parse_graph(text, constants));
   ops::bind_operators(*model.graph);
   walk(*model.graph, [&](Node& node) {
     if (node.definition() == nullptr)
@@ -61,7 +62,7 @@ Result<Model> open_model(std::span<const std::byte> bytes, const std::string& na
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   Result<Model> model = Model{};
   if (is_text_form(text)) {
-    model = read_text(text);
+    model = read_text(text, {});
   } else {
     ImportOptions options;
     options.unknown = &model->unknown;
@@ -79,8 +80,12 @@ Result<Model> open_model(const std::string& path) {
     return refused("is a folder: SavedModels are not read", path, "export the model as ONNX (tf2onnx)");
   const auto file = TRY(MappedFile::open(path));
   TRY(refuse_others(file->bytes(), path));
-  if (is_text_form({reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size()}))
-    return open_model(file->bytes(), path);
+  const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
+  if (is_text_form(text)) {
+    auto model = read_text(text, TRY(read_text_constants(path)));
+    if (!model) return std::unexpected(std::move(model).error().within(path));
+    return model;
+  }
   Model model;
   ImportOptions options;
   options.unknown = &model.unknown;
