@@ -3,8 +3,10 @@
 
 #include <string>
 
+#include "base/error.h"
+
 namespace burnish::ops {
 
-std::string operators_markdown();
+Result<std::string> operators_markdown();
 
 }  // namespace burnish::ops
