@@ -40,7 +40,7 @@ struct Plan::State {
   std::vector<uint64_t> hashes;
   std::vector<std::string> images;
   BlobTable blobs;
-  Json graph_constants;
+  Json graph_constants, packed_constants;
   std::once_flag constants_checked;
   Status constants_status;
 
@@ -72,7 +72,7 @@ struct Plan::State {
 
   Status read_head();
   Status read_index();
-  Result<std::unique_ptr<Graph>> read_graph(std::string_view text) const;
+  Result<std::unique_ptr<Graph>> read_graph(std::string_view text, bool unpacked) const;
   Result<std::shared_ptr<const Program>> read_program(std::size_t image, std::shared_ptr<const Plan> self) const;
 };
 
@@ -137,8 +137,8 @@ Status Plan::State::read_index() {
   if (constants == nullptr || constants->offset % kConstantAlignment != 0) return damaged("the constants are missing");
   blobs.section = data(*constants);
   blobs.owner = owner;
-  if (!index.is_object() || !index.contains("blobs") || !index.contains("graph") || !index["blobs"].is_array() ||
-      !index["graph"].is_object())
+  if (!index.is_object() || !index.contains("blobs") || !index.contains("graph") || !index.contains("packed") ||
+      !index["blobs"].is_array() || !index["graph"].is_object() || !index["packed"].is_object())
     return damaged("the index of constants is damaged");
   for (const Json& item : index["blobs"]) {
     if (!item.is_array() || item.size() != 2 || !item[0].is_number_unsigned() || !item[1].is_number_unsigned())
@@ -149,12 +149,15 @@ Status Plan::State::read_index() {
     blobs.blobs.emplace_back(offset, size);
   }
   graph_constants = std::move(index["graph"]);
+  packed_constants = std::move(index["packed"]);
   return {};
 }
 
-Result<std::unique_ptr<Graph>> Plan::State::read_graph(std::string_view text) const {
+Result<std::unique_ptr<Graph>> Plan::State::read_graph(std::string_view text, bool unpacked) const {
   ConstantStore store;
   for (const auto& [hash, json] : graph_constants.items()) store.emplace(hash, TRY(decode_tensor(json, blobs)));
+  if (unpacked)
+    for (const auto& [hash, json] : packed_constants.items()) store.emplace(hash, TRY(decode_packed(json, blobs)));
   auto graph = parse_graph(text, store);
   if (!graph) return std::unexpected(std::move(graph).error().within(name));
   ops::bind_operators(**graph);
@@ -165,7 +168,7 @@ Result<std::shared_ptr<const Program>> Plan::State::read_program(std::size_t ima
                                                                  std::shared_ptr<const Plan> self) const {
   const Section* section = find(Kind::program, image);
   if (section == nullptr || find(Kind::references, image) == nullptr) return damaged("a program is missing");
-  std::shared_ptr<const Graph> references = TRY(read_graph(text(Kind::references, image)));
+  std::shared_ptr<const Graph> references = TRY(read_graph(text(Kind::references, image), false));
   const Json json = TRY(read_cbor(data(*section), "the program"));
   std::unique_ptr<Program> program = TRY(decode_program(json, std::move(references), blobs));
   if (const Section* code = find(Kind::code, image)) {
@@ -263,7 +266,7 @@ std::string_view Plan::source_map() const { return state_->text(Kind::source_map
 Result<std::unique_ptr<Graph>> Plan::simplified(ThreadPool* pool) const {
   if (state_->find(Kind::simplified) == nullptr) return nullptr;
   TRY(check_constants(pool));
-  return state_->read_graph(state_->text(Kind::simplified));
+  return state_->read_graph(state_->text(Kind::simplified), true);
 }
 
 Status Plan::check_constants(ThreadPool* pool) const {

@@ -78,6 +78,10 @@ struct BlobTable {
 Json encode_tensor(const Tensor& tensor, BlobStore& blobs);
 Result<Tensor> decode_tensor(const Json& json, const BlobTable& blobs);
 
+// A constant of a graph that an image holds in another order of its elements.
+Json encode_packed(const Tensor& stored, const Format& format, std::span<const int64_t> dims, BlobStore& blobs);
+Result<Tensor> decode_packed(const Json& json, const BlobTable& blobs);
+
 // `node_numbers`: walk order in the whole graph -> in the graph of references that is saved.
 Json encode_program(const Program& program, const std::map<int, int>& node_numbers, BlobStore& blobs);
 Result<std::unique_ptr<Program>> decode_program(const Json& json, std::shared_ptr<const Graph> references,

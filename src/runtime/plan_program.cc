@@ -341,6 +341,26 @@ Result<Tensor> decode_tensor(const Json& json, const BlobTable& blobs) {
   return Tensor::view(type, std::move(dims), blobs.section.data() + blobs.blobs[blob].first, blobs.owner);
 }
 
+Json encode_packed(const Tensor& stored, const Format& format, std::span<const int64_t> dims, BlobStore& blobs) {
+  return {{"stored", encode_tensor(stored, blobs)},
+          {"order", format.order},
+          {"blocks", format.blocks},
+          {"dims", std::vector<int64_t>(dims.begin(), dims.end())}};
+}
+
+Result<Tensor> decode_packed(const Json& json, const BlobTable& blobs) {
+  const Tensor stored = TRY(decode_tensor(*TRY(field(json, "stored")), blobs));
+  Format format;
+  format.dtype = stored.dtype();
+  format.order = TRY(numbers(*TRY(field(json, "order"))));
+  format.blocks = TRY(integers(*TRY(field(json, "blocks"))));
+  std::vector<int64_t> dims = TRY(integers(*TRY(field(json, "dims"))));
+  if (!verify(format, static_cast<int64_t>(dims.size())) || !checked_product(dims) ||
+      storage_elements(format, to_dims(dims)) != Dim(stored.elements()))
+    return bad("a packed constant does not fit its format");
+  return unpack(stored, format, std::move(dims));
+}
+
 Json encode_program(const Program& program, const std::map<int, int>& node_numbers, BlobStore& blobs) {
   Ranges ranges;
   // The graph's lookup of ranges is for writers too.

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "base/hash.h"
+#include "ir/lexer.h"
 #include "runtime/plan.h"
 #include "runtime/plan_format.h"
 
@@ -59,6 +60,24 @@ std::vector<std::byte> to_bytes(std::string_view text) {
   return {bytes.begin(), bytes.end()};
 }
 
+// Constants of the graph whose elements an image holds in another order need not be stored again.
+void find_packed(const Program& program, const ConstantStore& wanted, BlobStore& blobs, Json& found) {
+  for (const Slot& slot : program.slots) {
+    if (slot.heap() || slot.storage.format.is_plain() || slot.storage.offset != Dim(0)) continue;
+    const Buffer& buffer = program.buffers[static_cast<std::size_t>(slot.storage.buffer)];
+    const auto dims = constants(slot.type.dims);
+    if (buffer.kind != Buffer::Kind::constant || !dims || slot.type.dtype == DType::string) continue;
+    if (slot.storage.strides != dense_strides(slot.storage.format, slot.type.dims)) continue;
+    const Tensor& stored = program.constants[static_cast<std::size_t>(buffer.index)];
+    const auto logical = unpack(stored, slot.storage.format, *dims);
+    if (!logical) continue;
+    const std::string hash = constant_hash(*logical);
+    if (wanted.contains(hash) && !found.contains(hash))
+      found[hash] = encode_packed(stored, slot.storage.format, *dims, blobs);
+  }
+  for (const auto& body : program.bodies) find_packed(*body, wanted, blobs, found);
+}
+
 }  // namespace
 
 Status save_plan(std::span<const Program* const> images, const PlanMetadata& metadata, const std::string& path) {
@@ -87,17 +106,22 @@ Status save_plan(std::span<const Program* const> images, const PlanMetadata& met
         images[i]->mapped_code.empty() ? std::span<const std::byte>(images[i]->code) : images[i]->mapped_code;
     if (!code.empty()) add(Kind::code, i, {code.begin(), code.end()}, kPage);
   }
+  for (const auto& [hash, tensor] : by_hash) graph_constants[hash] = encode_tensor(tensor, blobs);
+  Json packed = Json::object();
   if (metadata.simplified != nullptr) {
     add(Kind::simplified, 0, to_bytes(print(*metadata.simplified)));
-    by_hash.merge(large_constants(*metadata.simplified));
+    const ConstantStore wanted = large_constants(*metadata.simplified);
+    if (!images.empty()) find_packed(*images[0], wanted, blobs, packed);
+    for (const auto& [hash, tensor] : wanted)
+      if (!packed.contains(hash) && !graph_constants.contains(hash))
+        graph_constants[hash] = encode_tensor(tensor, blobs);
   }
-  for (const auto& [hash, tensor] : by_hash) graph_constants[hash] = encode_tensor(tensor, blobs);
   Json places = Json::array();
   for (const BlobStore::Blob& blob : blobs.blobs()) places.push_back({blob.offset, blob.bytes.size()});
   add(Kind::images, 0, write_cbor(needs));
   add(Kind::decisions, 0, to_bytes(metadata.decisions));
   add(Kind::source_map, 0, to_bytes(metadata.source_map));
-  add(Kind::constant_index, 0, write_cbor({{"blobs", places}, {"graph", graph_constants}}));
+  add(Kind::constant_index, 0, write_cbor({{"blobs", places}, {"graph", graph_constants}, {"packed", packed}}));
   add(Kind::constants, 0, {}, kPage);
   contents.back().section.bytes = blobs.bytes();
   contents.back().blobs = &blobs.blobs();
