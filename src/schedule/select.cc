@@ -135,7 +135,10 @@ class Selector {
   int vertex_of(const Value* value) {
     const auto found = vertices_.find(value);
     if (found != vertices_.end()) return found->second;
-    return vertices_[value] = choices_.add_vertex(std::vector<double>(formats_[value].size(), 0.0));
+    // A value that only control flow sees was offered nothing.
+    auto& formats = formats_[value];
+    if (formats.empty()) formats.push_back(Format::plain(value->type().dtype, value->type().rank()));
+    return vertices_[value] = choices_.add_vertex(std::vector<double>(formats.size(), 0.0));
   }
 
   // Seconds for a value in `have` at a port.
