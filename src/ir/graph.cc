@@ -1,6 +1,7 @@
 #include "ir/graph.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -48,14 +49,25 @@ Graph& Node::add_region(std::string name) {
 
 Graph::Graph(std::string name, Graph* parent, Node* owner) : name_(std::move(name)), parent_(parent), owner_(owner) {}
 
-Graph::~Graph() {
-  // Readers go before what they read, so that user lists never dangle (regions read values of the graphs around them).
-  clear_outputs();
-  while (!nodes_.empty()) {
-    Node* last = nodes_.back().get();
-    last->regions_.clear();
-    for (std::size_t i = 0; i < last->operands_.size(); ++i) last->set_operand(i, nullptr);
-    nodes_.pop_back();
+Graph::~Graph() { let_go(*this); }
+
+// Takes back every read of values around the dying graph. Reads within it need no care, which they could not get in a
+// graph whose order is lost.
+void Graph::let_go(const Graph& dying) {
+  const auto survives = [&](const Value* value) {
+    if (value == nullptr || dying.parent_ == nullptr) return false;
+    const Graph* graph = value->graph_;
+    while (graph != nullptr && graph != &dying) graph = graph->parent_;
+    return graph == nullptr;
+  };
+  for (Output& output : outputs_)
+    if (survives(output.value)) --output.value->output_uses_;
+  outputs_.clear();
+  for (const auto& node : nodes_) {
+    for (std::size_t i = 0; i < node->operands_.size(); ++i)
+      if (survives(node->operands_[i])) node->set_operand(i, nullptr);
+    node->operands_.clear();
+    for (const auto& region : node->regions_) region->let_go(dying);
   }
 }
 
@@ -204,20 +216,32 @@ void Graph::replace_uses(Value* from, Value* to) {
 
 std::size_t Graph::remove_dead_nodes() {
   std::size_t removed = 0;
+  // Uses by dead nodes are counted, and dropped together at the end: one by one, the users of a value that many dead nodes
+  // read would be searched for each of them.
+  std::unordered_map<Value*, std::size_t> dropped;
+  std::unordered_set<Node*> dead;
+  const auto unused = [&](const std::unique_ptr<Value>& value) {
+    if (!value || value->unused()) return true;
+    const auto found = dropped.find(value.get());
+    return value->output_uses_ == 0 && found != dropped.end() && found->second == value->users_.size();
+  };
   // Readers come after what they read, so one walk from the back finds whole dead chains.
-  for (auto it = nodes_.end(); it != nodes_.begin();) {
-    Node* node = std::prev(it)->get();
-    const bool dead = !node->effectful && std::all_of(node->results_.begin(), node->results_.end(),
-                                                      [](const auto& r) { return !r || r->unused(); });
-    if (dead) {
-      erase(node);
-      ++removed;
-      continue;  // `it` still points behind the erased node
+  for (auto it = nodes_.rbegin(); it != nodes_.rend(); ++it) {
+    Node* node = it->get();
+    if (node->effectful || !std::ranges::all_of(node->results_, unused)) {
+      for (const auto& region : node->regions_) removed += region->remove_dead_nodes();
+      continue;
     }
-    for (const auto& region : node->regions_) removed += region->remove_dead_nodes();
-    --it;
+    for (const auto& region : node->regions_) forget_names(*region, root().names_);
+    node->regions_.clear();
+    for (Value* operand : node->operands_)
+      if (operand) ++dropped[operand];
+    dead.insert(node);
   }
-  return removed;
+  for (auto& [value, count] : dropped) std::erase_if(value->users_, [&](Node* user) { return dead.contains(user); });
+  for (Node* node : dead) node->operands_.clear();
+  for (Node* node : dead) erase(node);
+  return removed + dead.size();
 }
 
 Status Graph::sort() {

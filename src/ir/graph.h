@@ -170,6 +170,7 @@ class Graph {
 
  private:
   friend class Node;
+  void let_go(const Graph& dying);
   std::unique_ptr<Value> make_value(std::string_view name, Type type);
   void copy_into(Graph& target, std::unordered_map<const Value*, Value*>& map) const;
   std::string name_;

@@ -51,8 +51,8 @@ class Printer {
     if (options_.sources && !node.source().empty()) out_ += " from " + quote(node.source());
     for (std::size_t i = 0; i < node.region_count(); ++i) {
       const Graph& region = node.region(i);
-      // "from" and "return" would be read as what they say elsewhere.
-      const bool taken = region.name() == "from" || region.name() == "return";
+      // These would be read as what they say elsewhere.
+      const bool taken = region.name() == "from" || region.name() == "return" || region.name() == "_";
       out_ += " " + (taken ? quote(region.name()) : name_text(region.name()));
       inputs(region);
       body(region, indent);
