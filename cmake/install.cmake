@@ -24,6 +24,7 @@ configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/BurnishConfig.cmake.i
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/BurnishConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/BurnishConfig.cmake" "${PROJECT_BINARY_DIR}/BurnishConfigVersion.cmake" DESTINATION "${package_folder}")
 
+string(REGEX REPLACE "[^/]+" ".." up "${CMAKE_INSTALL_LIBDIR}")  # from there back to the prefix
 foreach(library burnish burnish-runtime)
   configure_file("${PROJECT_SOURCE_DIR}/cmake/burnish.pc.in" "${PROJECT_BINARY_DIR}/${library}.pc" @ONLY)
   install(FILES "${PROJECT_BINARY_DIR}/${library}.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
