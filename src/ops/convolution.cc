@@ -104,7 +104,6 @@ Status reference(ReferenceContext& c) {
 }
 
 Result<Kernel> lower(LowerContext& c) {
-  if (!is_float(c.type(0).dtype)) return c.error("no kernel for " + c.type(0).text());
   AttributeMap attributes;
   for (const char* name : {"strides", "dilations", "pads"}) attributes.emplace(name, c.ints(name));
   attributes.emplace("groups", c.integer("groups"));

@@ -71,29 +71,7 @@ Status reference(ReferenceContext& c) {
   return {};
 }
 
-// Floats are a family; integers, rare and small, are a plain nest.
-Result<Kernel> lower(LowerContext& c) {
-  if (is_float(c.type(0).dtype)) return problem_kernel(c, "matmul", {});
-  TRY(check_lowerable(c));
-  Kernel kernel;
-  Nest& nest = kernel.nest;
-  const Declared declared = declare_operands(nest, c);
-  const Dims dims = c.node().result(0)->type().dims;
-  const std::vector<int> axes = add_axes(nest, dims);
-  const int k = nest.add_axis("k", c.type(0).dims.back());
-  // Operands seen as [..., M, K] and [..., K, N] against the result with K in the place of the other axis.
-  Dims a_dims = dims, b_dims = dims;
-  std::vector<int> a_axes = axes, b_axes = axes;
-  a_dims.back() = c.type(0).dims.back();
-  a_axes.back() = k;
-  b_dims[dims.size() - 2] = c.type(1).dims[c.type(1).dims.size() - 2];
-  b_axes[dims.size() - 2] = k;
-  const int a = load_broadcast(nest, declared.operands[0], a_dims, a_axes);
-  const int b = load_broadcast(nest, declared.operands[1], b_dims, b_axes);
-  const int sum = nest.reduce(Reduction::sum, {k}, nest.apply(Scalar::mul, {a, b}));
-  nest.store(declared.results[0], plain_index(axes), sum);
-  return kernel;
-}
+Result<Kernel> lower(LowerContext& c) { return problem_kernel(c, "matmul", {}); }
 
 constexpr OperandSpec kOperands[] = {{"a", "numeric|complex"}, {"b", "same"}};
 constexpr ResultDoc kResults[] = {{"y", "[..., M, N]"}};

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "kernels/cpu/expand.h"
 #include "kernels/cpu/family.h"
 
 namespace burnish {
@@ -29,6 +30,21 @@ std::vector<Tactic> CpuTarget::tactics(const Kernel& kernel, std::string* why_no
     if (!reason.empty()) reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", family->name, reason);
   }
   std::stable_sort(all.begin(), all.end(), [](const Tactic& a, const Tactic& b) { return a.seconds < b.seconds; });
+  // Loops only where no family runs the problem, not even alone: else what cannot be fused with it would be fused.
+  const auto others = [&] {
+    const Kernel bare = bare_kernel(*kernel.anchor);
+    std::vector<Tactic> found;
+    std::string reason;
+    for (const Family* family : kFamilies)
+      if (family->problem == problem) family->tactics(cpu_, bare, found, reason);
+    return !found.empty();
+  };
+  if (all.empty() && kernel.anchor && !others()) {
+    std::string reason;
+    kSpelledOut.tactics(cpu_, kernel, all, reason);
+    for (Tactic& tactic : all) tactic.parameters["family"] = std::string(kSpelledOut.name);
+    if (!reason.empty()) reasons += fmt::format("; as loops: {}", reason);
+  }
   if (reasons.empty()) reasons = fmt::format("no family of {} solves '{}'", name(), problem);
   if (all.empty() && why_not) *why_not = reasons;
   return all;
@@ -44,6 +60,7 @@ Result<Emitted> CpuTarget::emit(const Kernel& kernel, const Tactic& tactic, std:
                                         kernel.operand_type(i).dims.size()),
                             tactic.name);
   const auto wanted = string(tactic.parameters, "family");
+  if (wanted == kSpelledOut.name) return kSpelledOut.emit(cpu_, kernel, tactic, storages);
   for (const Family* family : kFamilies)
     if (family->name == wanted) return family->emit(cpu_, kernel, tactic, storages);
   return internal_error(fmt::format("tactic {} belongs to no family", tactic.name));

@@ -21,6 +21,8 @@ struct Family {
 };
 
 extern const Family kConvolution, kDepthwise, kMatmul, kMatmulAny, kPooling, kAttention, kNests;
+// Any problem as plain loops, for those that no other family has code for.
+extern const Family kSpelledOut;
 
 int64_t integer(const AttributeMap& attributes, std::string_view name, int64_t otherwise);
 double real(const AttributeMap& attributes, std::string_view name, double otherwise);
