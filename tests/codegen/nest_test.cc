@@ -1,5 +1,7 @@
 // Nests of the kinds that networks have.
 
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 #include "tests/codegen/nest_harness.h"
@@ -254,6 +256,53 @@ TEST(Nest, SelectAndPositions) {
     y[i, j] = %7
     z[i, j] = %5
   })")});
+}
+
+TEST(Nest, RemaindersAreExact) {
+  const double inf = INFINITY;
+  const std::vector<double> a = {5.5,   -5.5,  5.5, -5.5, 0,  -0.0, 1e30,     -1e30,     3e38,  1e-40, -1e-42, 7,
+                                 1e10f, -1e10, inf, 1,    -1, 0.25, 16777217, 123456789, 1e-45, -3,    9,      -9};
+  const std::vector<double> b = {2,     2,    -2, -2,  3,   3,     7, 0.3f, 1e-38, 1e-45, 3e-44, 0,
+                                 1e-5f, 3.7f, 2,  inf, inf, 1e-3f, 1, 1000, 1e-45, NAN,   -3,    3};
+  for (const char* dtype : {"f32", "f64", "f16", "bf16"})
+    for (const char* function : {"mod_floor", "mod_trunc"}) {
+      const std::string t = dtype;
+      expect_matches_evaluator({nest_kernel("nest(i: 51) outer(i) {\n in a: " + t + "[51]\n in b: " + t +
+                                            "[51]\n out y: " + t + "[51]\n %0: " + t + " = a[i]\n %1: " + t +
+                                            " = b[i]\n %2: " + t + " = " + function + "(%0, %1)\n y[i] = %2 }"),
+                                {},
+                                {},
+                                0,
+                                0,
+                                0,
+                                {a, b}});
+    }
+  // The widest quotient that there is.
+  expect_matches_evaluator({nest_kernel("nest(i: 9) outer(i) {\n in a: f64[9]\n in b: f64[9]\n out y: f64[9]\n %0: f64 "
+                                        "= a[i]\n %1: f64 = b[i]\n %2: f64 = mod_trunc(%0, %1)\n y[i] = %2 }"),
+                            {},
+                            {},
+                            0,
+                            0,
+                            0,
+                            {{1.7e308, -1.7e308, 1e300}, {5e-324, 3e-320, 1.1e-308}}});
+}
+
+TEST(Nest, PowersOfIntegers) {
+  for (const char* dtype : {"i8", "i32", "i64", "u8", "u16", "u64"}) {
+    const std::string t = dtype;
+    const bool is_signed = t[0] == 'i';
+    expect_matches_evaluator(
+        {nest_kernel("nest(i: 51) outer(i) {\n in a: " + t + "[51]\n in b: " + t + "[51]\n out y: " + t +
+                     "[51]\n %0: " + t + " = a[i]\n %1: " + t + " = b[i]\n %2: " + t + " = pow(%0, %1)\n y[i] = %2 }"),
+         {},
+         {},
+         0,
+         0,
+         0,
+         {{3, 2, 7, 0, 0, 1, 10, is_signed ? -1.0 : 5, is_signed ? -1.0 : 6, is_signed ? -3.0 : 2},
+          {4, 10, 1, 0, 3, 100, 2, is_signed ? -3.0 : 1, 4, is_signed ? -2.0 : 7, 0}}});
+  }
 }
 
 TEST(Nest, RefusesWhatHasNoCode) {

@@ -46,6 +46,7 @@ bool Expressions::supports(DType dtype) {
 
 bool Expressions::supports(Scalar function, DType dtype) {
   if (!supports(dtype)) return false;
+  if (is_float(dtype) && (function == Scalar::mod_floor || function == Scalar::mod_trunc)) return true;
   if (is_half(dtype)) return VectorMath::supports(function, DType::f32);
   if (is_float(dtype)) return VectorMath::supports(function, dtype);
   switch (function) {
@@ -73,6 +74,7 @@ bool Expressions::supports(Scalar function, DType dtype) {
     case Scalar::sub:
     case Scalar::mul:
     case Scalar::div:
+    case Scalar::pow:
     case Scalar::mod_floor:
     case Scalar::mod_trunc:
     case Scalar::shift_left:
@@ -340,6 +342,7 @@ Value Expressions::integer_apply(Scalar function, DType dtype, std::span<const V
     case Scalar::sub: return b_.CreateSub(a, b);
     case Scalar::mul: return b_.CreateMul(a, b);
     case Scalar::div: return divide(false);
+    case Scalar::pow: return integer_power(a, b, positive);
     case Scalar::mod_trunc: return divide(true);
     case Scalar::mod_floor: {
       Value r = divide(true);
@@ -385,7 +388,10 @@ Value Expressions::apply(Scalar function, DType dtype, std::vector<Value> argume
     return b_.CreateSelect(arguments[0], arguments[1], arguments[2]);
   }
   for (Value& v : arguments) v = widen(v, lanes);
-  return is_float(dtype) ? math_.apply(function, arguments) : integer_apply(function, dtype, arguments);
+  if (!is_float(dtype)) return integer_apply(function, dtype, arguments);
+  if (function == Scalar::mod_floor || function == Scalar::mod_trunc)
+    return remainder(arguments[0], arguments[1], function == Scalar::mod_floor);
+  return math_.apply(function, arguments);
 }
 
 Value Expressions::emit(const Nest& nest, int root, const Leaf& leaf, std::vector<Value>& known) {

@@ -58,6 +58,9 @@ class Expressions {
  private:
   Value integer_apply(Scalar function, DType dtype, std::span<const Value> arguments);
   Value power(Value base, DType dtype, double exponent);
+  // With loops of their own (expression_loops.cc).
+  Value integer_power(Value base, Value exponent, bool is_unsigned);
+  Value remainder(Value a, Value b, bool floor);
   Value half_to_float(Value half);
   Value float_to_half(Value value);
 
