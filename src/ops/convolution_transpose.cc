@@ -98,6 +98,57 @@ Status reference(ReferenceContext& c) {
   return {};
 }
 
+// Every output gathers the inputs that reach it: those at (s + pad - k * dilation) / stride, where that is a whole number.
+Result<Kernel> lower(LowerContext& c) {
+  TRY(check_lowerable(c));
+  const Type &x = c.type(0), &w = c.type(1);
+  const Windows windows = TRY(windows_of(c, TRY(kernel_of(c, w))));
+  const int64_t groups = c.integer("groups");
+  const auto channels = w.dims[0].constant(), share = w.dims[1].constant();
+  if (!channels || !share) return c.error("no kernel for weights of unknown size");
+  Kernel kernel;
+  Nest& nest = kernel.nest;
+  const Declared declared = declare_operands(nest, c);
+  const std::vector<int> axes = add_axes(nest, c.node().result(0)->type().dims);
+  const int64_t depth = *channels / groups;
+  const int channel = nest.add_axis("c", Dim(depth)), out = axes[1];
+  std::vector<int> reduced = {channel};
+  Index from = at(channel), column = at(out);
+  const auto number = [&](int64_t value) { return nest.constant(static_cast<double>(value), DType::i64); };
+  if (groups > 1) {
+    const int place = axis_value(nest, out, DType::i64);
+    const int group = nest.apply(Scalar::div, {place, number(*share)});
+    if (*share == 1) from.terms.push_back({out, Dim(depth)}), column = Index{};
+    else {
+      from.expression = nest.apply(Scalar::mul, {group, number(depth)});
+      column = Index{{}, Dim(0), nest.apply(Scalar::mod_trunc, {place, number(*share)})};
+    }
+  }
+  std::vector<Index> left = {at(axes[0]), from}, right = {from, column};
+  for (std::size_t d = 0; d < windows.rank(); ++d) {
+    const int tap = nest.add_axis("k" + std::to_string(d), Dim(windows.kernel[d]));
+    reduced.push_back(tap);
+    right.push_back(at(tap));
+    const int64_t stride = windows.strides[d];
+    if (stride == 1) {
+      left.push_back(Index{{{axes[d + 2], Dim(1)}, {tap, Dim(-windows.dilations[d])}}, Dim(windows.before[d]), -1});
+      continue;
+    }
+    const int step = nest.apply(Scalar::mul, {axis_value(nest, tap, DType::i64), number(windows.dilations[d])});
+    int place = nest.apply(Scalar::add, {axis_value(nest, axes[d + 2], DType::i64), number(windows.before[d])});
+    place = nest.apply(Scalar::sub, {place, step});
+    const int whole = nest.apply(Scalar::eq, {nest.apply(Scalar::mod_floor, {place, number(stride)}), number(0)});
+    const int source = nest.apply(Scalar::div, {place, number(stride)});
+    left.push_back(Index{{}, Dim(0), nest.apply(Scalar::select, {whole, source, number(-1)})});
+  }
+  const DType wide = x.dtype == DType::f64 ? DType::f64 : DType::f32;
+  const int value = nest.cast(guarded_load(nest, declared.operands[0], std::move(left)), wide);
+  const int weight = nest.cast(nest.load(declared.operands[1], std::move(right)), wide);
+  const int sum = nest.reduce(Reduction::sum, reduced, nest.apply(Scalar::mul, {value, weight}));
+  nest.store(declared.results[0], plain_index(axes), nest.cast(sum, x.dtype));
+  return kernel;
+}
+
 constexpr OperandSpec kOperands[] = {{"x", "float"}, {"w", "same"}};
 constexpr ResultDoc kResults[] = {{"y", "[N, O, spatial...], (d - 1) * stride + output_padding + window - pads"}};
 constexpr AttributeSpec kAttributes[] = {
@@ -112,6 +163,8 @@ constexpr Sample kSamples[] = {
      "pads = [1, 0, 0, 1], output_padding = [1, 0]}"},
     {"x: f32[N,4,5], w: f32[4,3,2]; y = convolution_transpose(x, w) {strides = [2], dilations = [1], pads = [0, 0], "
      "output_padding = [0], groups = 2}"},
+    {"x: f32[1,3,4,6], w: f32[3,1,3,3]; y = convolution_transpose(x, w) {strides = [1, 2], dilations = [1, 1], "
+     "pads = [1, 1, 1, 1], output_padding = [0, 1], groups = 3}"},
 };
 constexpr Operator kOperator = {
     .name = "convolution_transpose",
@@ -124,7 +177,7 @@ constexpr Operator kOperator = {
     .infer = infer,
     .reference = reference,
     .decompose = nullptr,
-    .lower = nullptr,
+    .lower = lower,
     .gradient = nullptr,
     .samples = kSamples,
     .tolerance = {1e-5, 1e-5},

@@ -57,6 +57,7 @@ constexpr AttributeSpec kAttributes[] = {
 constexpr Sample kSamples[] = {
     {"x: u8[2,9], scale: f32[] = [0.05], zero: u8[] = [3]; y = dequantize(x, scale, zero)"},
     {"x: i8[N,3], scale: f32[3] = [0.01, 0.02, 0.5]; y = dequantize(x, scale)"},
+    {"x: i8[7,3], scale: f32[3,3] in [0.2, 0.4], zero: i8[3,3]; y = dequantize(x, scale, zero) {axis = 0, block = 3}"},
     {"x: i4[2,6] in [-8, 7], scale: f32[2,2] in [0.2, 0.4]; y = dequantize(x, scale) {block = 3}"},
 };
 constexpr Operator kOperator = {

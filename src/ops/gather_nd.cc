@@ -57,6 +57,30 @@ Status reference(ReferenceContext& c) {
   return {};
 }
 
+Result<Kernel> lower(LowerContext& c) {
+  const Type &x = c.type(0), &indices = c.type(1);
+  if (!x.ranked || !indices.ranked || !indices.dims.back().is_constant())
+    return c.error("no kernel for positions of unknown length");
+  return indexed_kernel(c, [&](Nest& nest, const Declared& declared, std::span<const int> axes) {
+    const std::size_t lead = indices.dims.size() - 1, batch = idx(c.integer("batch_dims"));
+    const int64_t depth = indices.dims.back().value();
+    std::vector<Index> from;
+    for (std::size_t d = 0; d < batch; ++d) from.push_back(at(axes[d]));
+    for (int64_t k = 0; k < depth; ++k) {
+      std::vector<Index> tuple = plain_index(axes.first(lead));
+      tuple.push_back(Index{{}, Dim(k), -1});
+      const int given = nest.load(declared.operands[1], std::move(tuple));
+      const int size = size_value(nest, x.dims[batch + idx(k)], DType::i64);
+      const int negative = nest.apply(Scalar::lt, {given, nest.constant(0, DType::i64)});
+      const int element = nest.apply(Scalar::select, {negative, nest.apply(Scalar::add, {given, size}), given});
+      from.push_back(Index{{}, Dim(0), element});
+    }
+    for (std::size_t d = batch + idx(depth); d < x.dims.size(); ++d)
+      from.push_back(at(axes[lead + d - batch - idx(depth)]));
+    return guarded_load(nest, declared.operands[0], std::move(from));
+  });
+}
+
 constexpr OperandSpec kOperands[] = {{"x", "any"}, {"indices", "i64"}};
 constexpr ResultDoc kResults[] = {{"y", "dims of indices without the last, then what remains of x"}};
 constexpr AttributeSpec kAttributes[] = {
@@ -74,7 +98,7 @@ constexpr Operator kOperator = {
     .infer = infer,
     .reference = reference,
     .decompose = nullptr,
-    .lower = nullptr,
+    .lower = lower,
     .gradient = nullptr,
     .samples = kSamples,
     .tolerance = {0, 0},

@@ -145,6 +145,68 @@ Result<Kernel> lower(LowerContext& c) {
   return problem_kernel(c, "pool", std::move(attributes));
 }
 
+// The largest first, then the first place that has it. NaN is larger than all, and only itself is not equal to itself.
+Result<Kernel> lower_with_indices(LowerContext& c) {
+  TRY(check_lowerable(c));
+  const Windows w = TRY(windows_of(c));
+  const Type& x = c.type(0);
+  const Value* pooled = c.node().result(0) != nullptr ? c.node().result(0) : c.node().result(1);
+  if (pooled == nullptr) return c.error("no result is asked for");
+  Kernel kernel;
+  Nest& nest = kernel.nest;
+  const Declared declared = declare_operands(nest, c);
+  const std::vector<int> axes = add_axes(nest, pooled->type().dims);
+  const auto size = [&](std::size_t d) { return size_value(nest, x.dims[d], DType::i64); };
+  const auto number = [&](double value) { return nest.constant(value, DType::i64); };
+  std::vector<Index> from = {at(axes[0]), at(axes[1])};
+  std::vector<int> taps, places;
+  for (std::size_t d = 0; d < w.rank(); ++d) {
+    taps.push_back(nest.add_axis("k" + std::to_string(d), Dim(w.kernel[d])));
+    from.push_back(Index{{{axes[d + 2], Dim(w.strides[d])}, {taps[d], Dim(w.dilations[d])}}, Dim(-w.before[d]), -1});
+    const int start =
+        nest.apply(Scalar::mul, {axis_value(nest, axes[d + 2], DType::i64), number(static_cast<double>(w.strides[d]))});
+    const int step =
+        nest.apply(Scalar::mul, {axis_value(nest, taps[d], DType::i64), number(static_cast<double>(w.dilations[d]))});
+    places.push_back(
+        nest.apply(Scalar::sub, {nest.apply(Scalar::add, {start, step}), number(static_cast<double>(w.before[d]))}));
+  }
+  const double low = -std::numeric_limits<double>::infinity();
+  const int element = guarded_load(nest, declared.operands[0], from, low);
+  const int largest = nest.reduce(Reduction::max, taps, element);
+  if (declared.results[0] >= 0) nest.store(declared.results[0], plain_index(axes), largest);
+  if (declared.results.size() < 2 || declared.results[1] < 0) return kernel;
+
+  int inside = -1, place = -1;
+  const auto both = [&](int a, int b) { return a < 0 ? b : nest.apply(Scalar::logical_and, {a, b}); };
+  const bool column_major = c.integer("column_major") != 0;
+  for (std::size_t d = 0; d < w.rank(); ++d) {
+    inside = both(inside, nest.apply(Scalar::ge, {places[d], number(0)}));
+    inside = both(inside, nest.apply(Scalar::lt, {places[d], size(d + 2)}));
+    // The innermost place last, or first.
+    const std::size_t e = column_major ? w.rank() - 1 - d : d;
+    place = place < 0 ? places[e] : nest.apply(Scalar::add, {nest.apply(Scalar::mul, {place, size(e + 2)}), places[e]});
+  }
+  int image = nest.apply(Scalar::mul, {axis_value(nest, axes[0], DType::i64), size(1)});
+  image = nest.apply(Scalar::add, {image, axis_value(nest, axes[1], DType::i64)});
+  for (std::size_t d = 0; d < w.rank(); ++d) image = nest.apply(Scalar::mul, {image, size(d + 2)});
+  int same = nest.apply(Scalar::eq, {element, largest});
+  if (is_float(x.dtype)) same = nest.apply(Scalar::logical_or, {same, nest.apply(Scalar::is_nan, {element})});
+  // Equals are told apart by their order in the window, which is that of places in rows.
+  int order = -1;
+  for (std::size_t d = 0; d < w.rank(); ++d)
+    order = order < 0 ? places[d] : nest.apply(Scalar::add, {nest.apply(Scalar::mul, {order, size(d + 2)}), places[d]});
+  const int none = number(static_cast<double>(Range::kMax));
+  const int candidate = nest.apply(Scalar::select, {both(inside, same), order, none});
+  const int first = nest.reduce(Reduction::min, taps, candidate);
+  int result = first;
+  if (column_major) {
+    const int hit = nest.apply(Scalar::logical_and, {inside, nest.apply(Scalar::eq, {order, first})});
+    result = nest.reduce(Reduction::min, taps, nest.apply(Scalar::select, {hit, place, none}));
+  }
+  nest.store(declared.results[1], plain_index(axes), nest.apply(Scalar::add, {image, result}));
+  return kernel;
+}
+
 constexpr OperandSpec kOperands[] = {{"x", "numeric"}};
 constexpr ResultDoc kResults[] = {{"y", "[N, C, spatial...]"}};
 constexpr AttributeSpec kAttributes[] = {
@@ -208,7 +270,7 @@ constexpr Operator kOperators[] = {
         .infer = infer,
         .reference = reference,
         .decompose = nullptr,
-        .lower = nullptr,
+        .lower = lower_with_indices,
         .gradient = nullptr,
         .samples = kIndexSamples,
         .tolerance = {0, 0},

@@ -87,6 +87,7 @@ constexpr AttributeSpec kAttributes[] = {
 constexpr Sample kSamples[] = {
     {"x: f32[2,9], scale: f32[] = [0.05], zero: u8[] = [128]; y = quantize(x, scale, zero) {dtype = u8}"},
     {"x: f32[N,3], scale: f32[3] = [0.01, 0.02, 0.5]; y = quantize(x, scale) {dtype = i8}"},
+    {"x: f32[2,3,8], scale: f32[2,3,2] in [0.1, 0.2]; y = quantize(x, scale) {dtype = u8, axis = 2, block = 4}"},
     {"x: f32[2,6], scale: f32[2,2] in [0.2, 0.4]; y = quantize(x, scale) {dtype = i4, block = 3}"},
 };
 constexpr Operator kOperator = {

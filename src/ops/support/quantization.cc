@@ -53,11 +53,16 @@ Result<ScaleLayout> scale_layout(const ReferenceContext& c) {
 
 Result<std::pair<int, int>> load_scales(const LowerContext& c, Nest& nest, const Declared& declared,
                                         std::span<const int> axes) {
-  if (c.integer("block") != 0) return c.error("no kernel for blocked scales");
   std::vector<Index> where;
-  if (c.type(1).rank() == 1) {
-    const int64_t axis =
-        c.integer("axis") < 0 ? c.integer("axis") + static_cast<int64_t>(axes.size()) : c.integer("axis");
+  const int64_t axis =
+      c.integer("axis") < 0 ? c.integer("axis") + static_cast<int64_t>(axes.size()) : c.integer("axis");
+  if (const int64_t block = c.integer("block"); block != 0) {
+    if (c.type(1).dims.size() != axes.size()) return c.error("a blocked scale needs the rank of x");
+    where = plain_index(axes);
+    const int place = axis_value(nest, axes[idx(axis)], DType::i64);
+    const int length = nest.constant(static_cast<double>(block), DType::i64);
+    where[idx(axis)] = Index{{}, Dim(0), nest.apply(Scalar::div, {place, length})};
+  } else if (c.type(1).rank() == 1) {
     where.push_back(c.type(1).dims[0].constant() == 1 ? Index{} : at(axes[idx(axis)]));
   }
   // A scale that may not fit the axis reads nothing outside.

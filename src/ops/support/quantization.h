@@ -22,7 +22,7 @@ struct ScaleLayout {
 Status check_scales(const InferContext& c);
 // The same with numbers.
 Result<ScaleLayout> scale_layout(const ReferenceContext& c);
-// Loads of scale and zero point (-1 = absent) for the element at `axes`; blocked ones have no kernel.
+// Loads of scale and zero point (-1 = absent) for the element at `axes`.
 Result<std::pair<int, int>> load_scales(const LowerContext& c, Nest& nest, const Declared& declared,
                                         std::span<const int> axes);
 
