@@ -119,8 +119,11 @@ class Fuser {
     unit.name = node.source().empty() ? node.op() : node.source();
     unit.operands.assign(node.operands().begin(), node.operands().end());
     for (std::size_t i = 0; i < node.result_count(); ++i) unit.results.push_back(node.result(i));
+    const bool births = bears_symbols(node);
     if (is_control(node)) {
       unit.kind = Unit::Kind::control;
+    } else if (births) {
+      TRY(as_reference(node, unit, "the size of its result is known when it has run"));
     } else if (on_heap(node) || !as_view(node, unit)) {
       TRY(lower(node, unit));
     }
@@ -154,12 +157,36 @@ class Fuser {
     return true;
   }
 
-  Status lower(const Node& node, Unit& unit) {
-    std::string why;
+  // Is a size of a result known to nobody before this node has run? A kernel needs it, a reference finds it out.
+  bool bears_symbols(const Node& node) {
+    bool births = false;
+    const auto see = [&](std::span<const Dim> dims) {
+      for (const Dim& d : dims)
+        for (std::string& name : d.symbols())
+          if (!options_.early.contains(name) && born_.insert(std::move(name)).second) births = true;
+    };
+    for (std::size_t i = 0; i < node.result_count(); ++i) {
+      const Value* value = node.result(i);
+      if (value == nullptr) continue;
+      see(value->type().dims);
+      if (value->contents()) see(*value->contents());
+    }
+    return births;
+  }
+
+  Status as_reference(const Node& node, Unit& unit, std::string why) {
     unit.kind = Unit::Kind::reference;
     if (node.definition() == nullptr)
       return refused(fmt::format("the operator '{}' is not known", node.op()), unit.name,
                      "'check' lists what a model needs; give a custom operator of that name");
+    notes_.push_back({"fallback.reference", unit.name, fmt::format("{} runs as a reference step", node.op()),
+                      std::move(why), "use other dtypes or attributes where the model allows"});
+    return {};
+  }
+
+  Status lower(const Node& node, Unit& unit) {
+    std::string why;
+    if (node.definition() == nullptr) return as_reference(node, unit, {});
     bool strings = false;
     for (const Value* v : node.operands()) strings = strings || (v != nullptr && !v->type().is_ranked_tensor());
     if (node.definition()->lower == nullptr) {
@@ -201,9 +228,7 @@ class Fuser {
         }
       }
     }
-    notes_.push_back({"fallback.reference", unit.name, fmt::format("{} runs as a reference step", node.op()), why,
-                      "use other dtypes or attributes where the model allows"});
-    return {};
+    return as_reference(node, unit, why);
   }
 
   // -- merging
@@ -441,6 +466,7 @@ class Fuser {
   std::vector<ScheduleNote>& notes_;
   std::vector<Unit> units_;
   std::vector<bool> alive_, late_;
+  SymbolSet born_;                         // late symbols of the results seen so far
   std::vector<std::size_t> first_, last_;  // per unit: numbers of its oldest and its youngest node
   std::unordered_map<const Value*, std::size_t> producers_;
   std::unordered_map<const Node*, std::size_t> unit_of_;
