@@ -82,13 +82,6 @@ const std::string& GraphObject::type_text(const Value* value) {
   return it->second;
 }
 
-Result<std::unique_ptr<Graph>> take_graph(burnish_graph* handle) {
-  auto object = TRY(use<GraphObject>(handle));
-  retire(handle, HandleKind::graph);
-  const std::lock_guard lock(object->mutex);
-  return object->graph().clone();
-}
-
 burnish_status graph_create(const char* name, burnish_graph** graph, burnish_error** error) {
   if (graph != nullptr) *graph = nullptr;
   return boundary(error, [&]() -> Done {

@@ -40,9 +40,6 @@ class GraphObject {
   std::map<const Value*, std::string> types_;
 };
 
-// The graph behind a handle, which ends: for tools that are written on the public headers and on ours.
-Result<std::unique_ptr<Graph>> take_graph(burnish_graph* handle);
-
 Result<Attribute> read_attribute(const burnish_attribute& attribute, Graph& graph, const std::string& where);
 // A type of the text form; its symbols get the graph's ranges.
 Result<Type> read_type(const std::string& text, Graph& graph, const std::string& where);
