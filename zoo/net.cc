@@ -6,8 +6,11 @@
 namespace burnish::zoo {
 namespace {
 
-Spread keeping(double power, int64_t inputs) {  // weights of a sum over `inputs` elements whose result has power 1
-  return Spread::deviation(1 / std::sqrt(power * static_cast<double>(std::max<int64_t>(inputs, 1))));
+// Weights of a sum over `inputs` elements whose result has power 1.
+Spread keeping(double power, int64_t inputs, bool rows) {
+  Spread spread = Spread::deviation(1 / std::sqrt(power * static_cast<double>(std::max<int64_t>(inputs, 1))));
+  if (rows) spread.centring = 0.25;
+  return spread;
 }
 const Spread kScale = Spread::around(1, 0.2);
 const Spread kBias = Spread::around(0, 0.2);
@@ -65,7 +68,7 @@ std::vector<int64_t> Net::pads(const Value& x, Window kernel, int64_t stride, Pa
 Value Net::conv(const Value& x, const std::string& name, const Conv& conv) {
   const int64_t in = dim(x, 1) / conv.groups;
   const std::vector<int64_t> shape = {conv.out, in, conv.kernel.height, conv.kernel.width};
-  const Spread spread = keeping(x.power, in * conv.kernel.height * conv.kernel.width);
+  const Spread spread = keeping(x.power, in * conv.kernel.height * conv.kernel.width, in > 1);
   std::vector<burnish::Value> operands = {x.value, parameter(name + ".weight", shape, spread).value};
   if (conv.bias) operands.push_back(parameter(name + ".bias", {conv.out}, kBias).value);
   layer_ = name;
@@ -100,7 +103,7 @@ Value Net::linear(const Value& x, const std::string& name, int64_t out, bool tra
 Value Net::linear(const Value& x, const std::string& weight, const std::string& bias, int64_t out, bool transposed) {
   const int64_t in = dim(x, -1);
   const std::vector<int64_t> shape = transposed ? std::vector{in, out} : std::vector{out, in};
-  const Value w = parameter(weight, shape, keeping(x.power, in));
+  const Value w = parameter(weight, shape, keeping(x.power, in, !transposed));
   const Value b = parameter(bias, {out}, kBias);
   layer_ = weight.substr(0, weight.rfind('.'));
   if (x.value.rank() == 2)
@@ -118,7 +121,6 @@ Value Net::layer_norm(const Value& x, const std::string& name, double epsilon) {
 }
 
 Value Net::act(const Value& x, Act act) {
-  // The mean squares of the results are those of normally distributed elements.
   Value y = x;
   switch (act) {
     case Act::none: return x;
@@ -132,7 +134,7 @@ Value Net::act(const Value& x, Act act) {
     case Act::gelu_tanh: y = op("gelu", {x}, {{"approximate", "tanh"}}); break;
     case Act::tanh: y = op("tanh", {x}); break;
   }
-  y.power = x.power * (act == Act::relu || act == Act::relu6 ? 0.5 : 0.4);
+  y.power = 0.45 * x.power;  // about what is left of normally distributed elements
   return y;
 }
 

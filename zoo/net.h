@@ -13,7 +13,7 @@
 
 namespace burnish::zoo {
 
-// A value of the graph, and about the mean square of its elements: generated weights keep that near 1.
+// A value of the graph, and about the variance of its elements: generated weights keep that near 1.
 struct Value {
   burnish::Value value;
   double power = 1;

@@ -61,6 +61,18 @@ Result<Tensor> widened(Tensor tensor, const std::string& name) {
   return result;
 }
 
+void shift_means(std::span<float> elements, int64_t rows, double share) {
+  const std::size_t width = rows > 0 ? elements.size() / static_cast<std::size_t>(rows) : 0;
+  if (width == 0) return;
+  for (; !elements.empty(); elements = elements.subspan(width)) {
+    const std::span<float> row = elements.first(width);
+    double sum = 0;
+    for (const float element : row) sum += element;
+    const float shift = static_cast<float>(share * sum / static_cast<double>(width));
+    for (float& element : row) element -= shift;
+  }
+}
+
 // At most a few names, for a message.
 std::string listed(std::span<const std::string> names) {
   constexpr std::size_t kMost = 5;
@@ -112,7 +124,9 @@ void Weights::spelling(std::string_view old, std::string_view now) {
 Result<Tensor> Weights::get(const std::string& name, const std::vector<int64_t>& shape, const Spread& spread) {
   if (parameters_ == nullptr) {
     auto result = Tensor::zeros(DType::f32, shape);
-    if (result) generate(seed_, name, spread, result->mutable_values<float>());
+    if (!result) return result;
+    generate(seed_, name, spread, result->mutable_values<float>());
+    if (spread.centring > 0 && !shape.empty()) shift_means(result->mutable_values<float>(), shape[0], spread.centring);
     return result;
   }
   const auto found = originals_.find(name);

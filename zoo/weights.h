@@ -14,7 +14,10 @@ namespace burnish::zoo {
 // How generated elements are spread: evenly between low and high.
 struct Spread {
   double low, high;
-  static Spread around(double centre, double width) { return {centre - width, centre + width}; }
+  // How much of its mean each row along the first axis loses. What rectified channels have in common grows from layer to
+  // layer until results hardly depend on the input; without it, small differences grow instead.
+  double centring = 0;
+  static Spread around(double centre, double width) { return {centre - width, centre + width, 0}; }
   static Spread deviation(double standard);  // around 0
 };
 

@@ -66,8 +66,11 @@ Result<int> write(Console& console, const Options& options) {
   zoo::CheckpointView view;
   if (weights) view = weights->view();
   const zoo::Saved saved = zoo::save_onnx(options.name, options.seed, weights ? &view : nullptr, options.output);
-  if (saved.status != BURNISH_OK)
-    return std::unexpected(Error{code_of(saved.status), saved.what, saved.where, saved.remedy});
+  if (saved.status != BURNISH_OK) {
+    Error error{code_of(saved.status), saved.what, saved.where, saved.remedy};
+    if (weights && saved.status == BURNISH_REFUSED) error = std::move(error).within(options.weights);
+    return std::unexpected(std::move(error));
+  }
   console.report = {{"network", options.name},
                     {"output", options.output},
                     {"weights", weights ? Json(options.weights) : Json(nullptr)},
