@@ -36,7 +36,8 @@ std::unexpected<Error> internal_error(std::string what, std::string where) {
 }
 
 void check_failed(const char* condition, const char* file, int line, const std::string& detail) {
-  std::fprintf(stderr, "burnish: bug: %s does not hold at %s:%d\n%s\nPlease report this with the command that led here.\n",
+  std::fprintf(stderr,
+               "burnish: bug: %s does not hold at %s:%d\n%s\nPlease report this with the command that led here.\n",
                condition, file, line, detail.c_str());
   std::abort();
 }

@@ -53,16 +53,16 @@ inline void take(Status&) {}
 }  // namespace burnish
 
 // Value of a Result, or return its error from the enclosing function.
-#define TRY(expression)                                                          \
-  ({                                                                             \
-    auto try_result_ = (expression);                                             \
-    if (!try_result_) [[unlikely]]                                               \
+#define TRY(expression)                                                             \
+  ({                                                                                \
+    auto try_result_ = (expression);                                                \
+    if (!try_result_) [[unlikely]]                                                  \
       return ::std::unexpected<::burnish::Error>(::std::move(try_result_).error()); \
-    ::burnish::detail::take(try_result_);                                        \
+    ::burnish::detail::take(try_result_);                                           \
   })
 
-#define CHECK(condition, ...)                                                                             \
-  do {                                                                                                    \
-    if (!(condition)) [[unlikely]]                                                                        \
-      ::burnish::check_failed(#condition, __FILE__, __LINE__, ::std::string(__VA_ARGS__));                \
+#define CHECK(condition, ...)                                                              \
+  do {                                                                                     \
+    if (!(condition)) [[unlikely]]                                                         \
+      ::burnish::check_failed(#condition, __FILE__, __LINE__, ::std::string(__VA_ARGS__)); \
   } while (0)

@@ -41,8 +41,8 @@ std::string print(const Kernel& kernel);
 
 // How to run a kernel: names a way and says which formats it takes and gives.
 struct Tactic {
-  std::string name;             // "direct 14x2", "nest"
-  AttributeMap parameters;      // numbers for the emitter
+  std::string name;         // "direct 14x2", "nest"
+  AttributeMap parameters;  // numbers for the emitter
   // One per kernel operand. `any_strides`: every dense or strided placement of the dtype is accepted, so that views
   // (slices, transposes) need no copy; else the operand's format must be `format` exactly.
   struct Port {
@@ -50,8 +50,8 @@ struct Tactic {
     bool any_strides = false;
   };
   std::vector<Port> ports;
-  double seconds = 0;           // the cost model's estimate at the profile's `opt`
-  std::string why;              // the model's terms in words
+  double seconds = 0;  // the cost model's estimate at the profile's `opt`
+  std::string why;     // the model's terms in words
 };
 
 }  // namespace burnish

@@ -185,15 +185,15 @@ struct Operator {
   std::span<const ResultDoc> results;
   std::span<const AttributeSpec> attributes;
   Status (*infer)(InferContext&);
-  Status (*reference)(ReferenceContext&);                             // core
-  Result<std::vector<Value*>> (*decompose)(DecomposeContext&);        // composite: exactly one of the two
-  Result<Kernel> (*lower)(LowerContext&);                             // null: no kernel, runs as a reference step
-  const Gradient* (*gradient)();                                      // null: not differentiable yet
+  Status (*reference)(ReferenceContext&);                       // core
+  Result<std::vector<Value*>> (*decompose)(DecomposeContext&);  // composite: exactly one of the two
+  Result<Kernel> (*lower)(LowerContext&);                       // null: no kernel, runs as a reference step
+  const Gradient* (*gradient)();                                // null: not differentiable yet
   std::span<const Sample> samples;
   Tolerance tolerance;
-  bool effectful = false;       // must not be removed, merged or reordered
-  bool random = false;          // results are not a function of the operands
-  uint8_t regions = 0;          // how many regions a node of it has
+  bool effectful = false;             // must not be removed, merged or reordered
+  bool random = false;                // results are not a function of the operands
+  uint8_t regions = 0;                // how many regions a node of it has
   std::optional<Scalar> scalar = {};  // the row of the scalar table that this elementwise operator is
   bool is_core() const { return decompose == nullptr; }
 };
@@ -208,8 +208,8 @@ struct OperatorList {
 extern const OperatorList* const kOperatorLists[];
 extern const std::size_t kOperatorListCount;
 
-const Operator* find(std::string_view name);         // built in or registered by the user; null when unknown
-std::vector<const Operator*> all();                  // sorted by name
+const Operator* find(std::string_view name);           // built in or registered by the user; null when unknown
+std::vector<const Operator*> all();                    // sorted by name
 Status register_operator(const Operator* definition);  // a user's own; must outlive its use. Fails on a taken name
 
 // Sets definition() of every node by name; unknown names stay null (foreign). Attributes are brought to their declared

@@ -13,7 +13,6 @@
 
 namespace burnish {
 
-
 // Kernel ABI v1. A kernel is `void k(const KernelArgs*, int64_t first, int64_t last)` and runs tasks [first, last).
 extern "C" {
 struct KernelArgs {
@@ -27,11 +26,11 @@ using KernelFunction = void (*)(const KernelArgs*, int64_t first, int64_t last);
 // Compiled code of one kernel: position-independent, without relocations or calls to the outside.
 struct Emitted {
   std::vector<std::byte> code;
-  std::size_t entry = 0;        // offset of the function in code; code is placed at 64-byte alignment
-  std::vector<Dim> integers;    // what the kernel wants in KernelArgs::integers
-  Dim tasks = 1;                // number of tasks
-  Dim grain = 1;                // tasks handed out at a time
-  Dim scratch_bytes = 0;        // per worker
+  std::size_t entry = 0;      // offset of the function in code; code is placed at 64-byte alignment
+  std::vector<Dim> integers;  // what the kernel wants in KernelArgs::integers
+  Dim tasks = 1;              // number of tasks
+  Dim grain = 1;              // tasks handed out at a time
+  Dim scratch_bytes = 0;      // per worker
 };
 
 class Target {
