@@ -93,9 +93,15 @@ namespace {
 
 constexpr double kCheap = 24;  // instructions an element that may be repeated instead of stored and loaded
 
+// Slices that go backwards are kernels: memory is read in its own direction everywhere else.
+bool goes_backwards(const Node& node) {
+  const Attribute* steps = node.attribute("steps");
+  const auto* list = steps == nullptr ? nullptr : std::get_if<Ints>(steps);
+  return list != nullptr && std::ranges::any_of(*list, [](int64_t s) { return s < 1; });
+}
 bool is_view(const Node& node) {
   const std::string& op = node.op();
-  return op == "reshape" || op == "transpose" || op == "slice" || op == "identity";
+  return op == "reshape" || op == "transpose" || op == "identity" || (op == "slice" && !goes_backwards(node));
 }
 bool is_control(const Node& node) { return node.region_count() > 0; }
 
