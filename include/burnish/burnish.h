@@ -39,6 +39,7 @@ typedef struct burnish_text burnish_text;
 typedef struct burnish_graph burnish_graph;
 typedef struct burnish_engine burnish_engine;
 typedef struct burnish_context burnish_context;
+typedef struct burnish_checkpoint burnish_checkpoint;
 
 /* A value of a graph: a number, so that copying is free and a wrong one is noticed. 0: no value. */
 typedef uint64_t burnish_value;
@@ -290,6 +291,16 @@ typedef struct burnish_table {
   /* The graph stays as it is. */
   burnish_status (*build)(const burnish_graph* graph, const burnish_build_options* options, burnish_engine** engine,
                           burnish_error** error);
+
+  /* -- trained weights (libburnish): safetensors, and PyTorch's .pth / .pt, told apart by contents. Nothing is executed. */
+  burnish_status (*checkpoint_load)(const char* path, burnish_checkpoint** checkpoint, burnish_error** error);
+  void (*checkpoint_free)(burnish_checkpoint* checkpoint); /* tensors keep what they need */
+  burnish_status (*checkpoint_count)(const burnish_checkpoint* checkpoint, size_t* count, burnish_error** error);
+  burnish_status (*checkpoint_name)(const burnish_checkpoint* checkpoint, size_t index, const char** name,
+                                    burnish_error** error);
+  /* Shares the file's memory, which is read-only. */
+  burnish_status (*checkpoint_tensor)(const burnish_checkpoint* checkpoint, const char* name,
+                                      DLManagedTensorVersioned** tensor, burnish_error** error);
 } burnish_table;
 
 #if defined(__GNUC__)

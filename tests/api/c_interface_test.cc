@@ -99,6 +99,10 @@ TEST(C, EveryFunctionSurvivesNulls) {
     fails(b().graph_save_onnx(g, nullptr, nullptr));
     fails(b().operators(nullptr, nullptr));
     fails(b().build(g, nullptr, nullptr, nullptr));
+    fails(b().checkpoint_load(nullptr, nullptr, nullptr));
+    fails(b().checkpoint_count(nullptr, nullptr, nullptr));
+    fails(b().checkpoint_name(nullptr, 0, nullptr, nullptr));
+    fails(b().checkpoint_tensor(nullptr, nullptr, nullptr, nullptr));
     fails(b().set_log(nullptr, nullptr, static_cast<burnish_log_level>(99), nullptr));
   }
   b().error_free(nullptr);

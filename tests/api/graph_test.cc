@@ -1,5 +1,7 @@
 // Graphs written in C++.
 
+#include <fstream>
+
 #include "tests/api/networks.h"
 
 namespace api_test {
@@ -232,6 +234,42 @@ TEST(Graph, SavesOnnx) {
   EXPECT_EQ(again.inputs()[0].type(), "f32[N,4]");
   EXPECT_EQ(error(burnish::save_onnx(g, folder / "no/such/folder/model.onnx")).code, ErrorCode::io);
   EXPECT_EQ(error(burnish::load_model(folder / "missing.onnx")).code, ErrorCode::io);
+}
+
+TEST(Checkpoint, GivesWeights) {
+  const Folder folder;
+  // safetensors: the header's length, the header, the bytes.
+  const std::string header = R"({"fc.weight":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},)"
+                             R"("fc.bias":{"dtype":"F32","shape":[2],"data_offsets":[16,24]}})";
+  const float numbers[] = {1, 2, 3, 4, 5, 6};
+  const uint64_t length = header.size();
+  std::ofstream file(folder / "w.safetensors", std::ios::binary);
+  file.write(reinterpret_cast<const char*>(&length), 8) << header;
+  file.write(reinterpret_cast<const char*>(numbers), sizeof numbers);
+  file.close();
+
+  Tensor bias;
+  Graph g;
+  {
+    const burnish::Checkpoint weights = value(burnish::load_checkpoint(folder / "w.safetensors"));
+    EXPECT_EQ(weights.names(), (std::vector<std::string>{"fc.weight", "fc.bias"}));
+    bias = value(weights.tensor("fc.bias"));
+    g.output("y", linear(g.input("x", "f32[1,2]"), g.constant(weights.tensor("fc.weight")), g.constant(bias)));
+    EXPECT_EQ(error(weights.tensor("fc.scale")).code, ErrorCode::usage);
+    g.clone();
+  }
+  EXPECT_EQ(floats(bias), (std::vector<float>{5, 6}));  // outlives the checkpoint
+  EXPECT_TRUE(bias.read_only());
+  EXPECT_EQ(bias.mutable_data(), nullptr);
+  EXPECT_TRUE(bias.mutable_values<float>().empty());
+  const burnish::Engine engine = value(burnish::build(g, {.references = true}));
+  burnish::Context context = value(engine.create_context());
+  const std::vector<Tensor> x = {value(Tensor::from<float>({1, 1}, {1, 2}))};
+  EXPECT_EQ(floats(value(context.run(x))[0]), (std::vector<float>{8, 13}));
+  std::vector<Tensor> outputs = {bias};
+  EXPECT_EQ(error(context.run(x, outputs)).code, ErrorCode::usage);  // it may not be written
+  EXPECT_EQ(error(burnish::load_checkpoint(folder / "missing")).code, ErrorCode::io);
+  EXPECT_EQ(error(burnish::load_checkpoint("/dev/null")).code, ErrorCode::io);
 }
 
 }  // namespace

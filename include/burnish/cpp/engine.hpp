@@ -116,7 +116,10 @@ class Context {
     std::vector<burnish_argument> arguments;
     for (const Tensor& tensor : inputs) arguments.push_back({nullptr, tensor.dl()});
     std::vector<burnish_result> results;
-    for (Tensor& tensor : outputs) results.push_back({nullptr, tensor.dl(), nullptr});
+    for (Tensor& tensor : outputs) {
+      if (tensor.read_only()) return Unexpected(Error{ErrorCode::usage, "an output's memory is read-only", {}, {}});
+      results.push_back({nullptr, tensor.dl(), nullptr});
+    }
     return run(arguments, results, outputs, options);
   }
   // By name; what comes back are all outputs.
@@ -259,6 +262,41 @@ inline Result<Graph> load_model(std::span<const std::byte> bytes) {
 inline Result<void> save_onnx(const Graph& graph, const std::string& path) {
   if (Result<void> status = graph.status(); !status) return status;
   return detail::call(&burnish_table::graph_save_onnx, graph.handle(), path.c_str());
+}
+
+// Trained weights by name: safetensors, and PyTorch's .pth / .pt, told apart by contents. Nothing in them is executed.
+class Checkpoint {
+ public:
+  // In the file's order.
+  const std::vector<std::string>& names() const { return names_; }
+  // Shares the file's memory.
+  Result<Tensor> tensor(const std::string& name) const {
+    DLManagedTensorVersioned* made = nullptr;
+    Result<void> done = detail::call(&burnish_table::checkpoint_tensor, handle_.get(), name.c_str(), &made);
+    if (!done) return Unexpected(std::move(done).error());
+    return Tensor::adopt(made);
+  }
+
+ private:
+  friend Result<Checkpoint> load_checkpoint(const std::string& path);
+  std::shared_ptr<burnish_checkpoint> handle_;
+  std::vector<std::string> names_;
+};
+inline Result<Checkpoint> load_checkpoint(const std::string& path) {
+  burnish_checkpoint* handle = nullptr;
+  std::size_t count = 0;
+  Result<void> done = detail::call(&burnish_table::checkpoint_load, path.c_str(), &handle);
+  if (!done) return Unexpected(std::move(done).error());
+  Checkpoint result;
+  result.handle_.reset(handle, detail::Free<&burnish_table::checkpoint_free>());
+  done = detail::call(&burnish_table::checkpoint_count, handle, &count);
+  for (std::size_t i = 0; done && i < count; ++i) {
+    const char* name = nullptr;
+    done = detail::call(&burnish_table::checkpoint_name, handle, i, &name);
+    if (done) result.names_.emplace_back(name);
+  }
+  if (!done) return Unexpected(std::move(done).error());
+  return result;
 }
 
 // The graph stays as it is.

@@ -173,6 +173,7 @@ class Tensor {
     result.state_ = std::make_shared<State>();
     result.state_->tensor = managed->dl_tensor;
     result.state_->owner = std::move(owner);
+    result.state_->read_only = (managed->flags & DLPACK_FLAG_BITMASK_READ_ONLY) != 0;
     return result;
   }
 
@@ -194,8 +195,11 @@ class Tensor {
   std::size_t byte_size() const {
     return state_ == nullptr ? 0 : (static_cast<std::size_t>(elements()) * state_->tensor.dtype.bits + 7) / 8;
   }
+  // Memory that must not be written, such as a mapped file's.
+  bool read_only() const { return state_ != nullptr && state_->read_only; }
   const void* data() const { return start(); }
-  void* mutable_data() { return start(); }
+  // Null for memory that is read-only.
+  void* mutable_data() { return read_only() ? nullptr : start(); }
   // The elements; empty when T is not the tensor's dtype or it has gaps.
   template <class T>
   std::span<const T> values() const {
@@ -203,7 +207,8 @@ class Tensor {
   }
   template <class T>
   std::span<T> mutable_values() {
-    return {fits<T>() ? static_cast<T*>(start()) : nullptr, fits<T>() ? static_cast<std::size_t>(elements()) : 0};
+    const bool right = fits<T>() && !read_only();
+    return {right ? static_cast<T*>(start()) : nullptr, right ? static_cast<std::size_t>(elements()) : 0};
   }
 
   // For the C functions and other libraries; null when there is no tensor.
@@ -214,6 +219,7 @@ class Tensor {
     if (state_ == nullptr) return nullptr;
     auto* managed = new DLManagedTensorVersioned{};
     managed->version = {DLPACK_MAJOR_VERSION, DLPACK_MINOR_VERSION};
+    managed->flags = state_->read_only ? DLPACK_FLAG_BITMASK_READ_ONLY : 0;
     managed->dl_tensor = state_->tensor;
     managed->manager_ctx = new std::shared_ptr<State>(state_);
     managed->deleter = [](DLManagedTensorVersioned* m) {
@@ -228,6 +234,7 @@ class Tensor {
     DLTensor tensor{};
     std::vector<int64_t> shape;
     std::shared_ptr<void> owner;
+    bool read_only = false;
   };
 
   static Tensor make(DType dtype, std::vector<int64_t> shape, void* data, std::shared_ptr<void> owner) {

@@ -158,6 +158,11 @@ void add_compiler(burnish_table& t) {
   t.graph_save_onnx = graph_save_onnx;
   t.operators = operators;
   t.build = build_engine;
+  t.checkpoint_load = checkpoint_load;
+  t.checkpoint_free = checkpoint_free;
+  t.checkpoint_count = checkpoint_count;
+  t.checkpoint_name = checkpoint_name;
+  t.checkpoint_tensor = checkpoint_tensor;
 }
 
 }  // namespace burnish::api

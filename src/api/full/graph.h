@@ -72,4 +72,13 @@ burnish_status operators(burnish_text** text, burnish_error** error);
 burnish_status build_engine(const burnish_graph* graph, const burnish_build_options* options, burnish_engine** engine,
                             burnish_error** error);
 
+// checkpoint.cc
+burnish_status checkpoint_load(const char* path, burnish_checkpoint** checkpoint, burnish_error** error);
+void checkpoint_free(burnish_checkpoint* checkpoint);
+burnish_status checkpoint_count(const burnish_checkpoint* checkpoint, size_t* count, burnish_error** error);
+burnish_status checkpoint_name(const burnish_checkpoint* checkpoint, size_t index, const char** name,
+                               burnish_error** error);
+burnish_status checkpoint_tensor(const burnish_checkpoint* checkpoint, const char* name,
+                                 DLManagedTensorVersioned** tensor, burnish_error** error);
+
 }  // namespace burnish::api

@@ -76,6 +76,11 @@ burnish_table make_table() {
   t.graph_save_onnx = absent;
   t.operators = absent;
   t.build = absent;
+  t.checkpoint_load = absent;
+  t.checkpoint_free = absent;
+  t.checkpoint_count = absent;
+  t.checkpoint_name = absent;
+  t.checkpoint_tensor = absent;
   if (add_compiler != nullptr) add_compiler(t);
   prepare_out_of_memory();
   return t;
