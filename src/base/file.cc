@@ -62,8 +62,13 @@ Result<AtomicFile> AtomicFile::create(const std::string& path) {
   if (std::filesystem::exists(path, ignored) && !std::filesystem::is_regular_file(path, ignored)) {
     file.fd_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
   } else {
+    // A file without a name leaves nothing behind however the process ends; not every file system has them.
+    const std::string folder = std::filesystem::path(path).parent_path().string();
+    if (::access("/proc/self/fd", X_OK) == 0)  // through which it gets its name
+      file.fd_ = ::open(folder.empty() ? "." : folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    file.nameless_ = file.fd_ >= 0;
     file.temporary_ = path + ".tmp-XXXXXX";
-    file.fd_ = ::mkostemp(file.temporary_.data(), O_CLOEXEC);
+    if (file.fd_ < 0) file.fd_ = ::mkostemp(file.temporary_.data(), O_CLOEXEC);
   }
   if (file.fd_ < 0) {
     file.temporary_.clear();
@@ -74,13 +79,14 @@ Result<AtomicFile> AtomicFile::create(const std::string& path) {
 
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
+      nameless_(std::exchange(other.nameless_, false)),
       size_(other.size_),
       path_(std::move(other.path_)),
       temporary_(std::exchange(other.temporary_, {})) {}
 
 AtomicFile::~AtomicFile() {
   if (fd_ >= 0) ::close(fd_);
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (!temporary_.empty() && !nameless_) ::unlink(temporary_.c_str());
 }
 
 Status AtomicFile::write(std::span<const std::byte> bytes) {
@@ -109,6 +115,21 @@ Status AtomicFile::pad_to(std::size_t alignment) {
   return {};
 }
 
+// A nameless file cannot take the place of another: it gets a name of its own first.
+Status AtomicFile::give_name() {
+  if (!nameless_) return {};
+  const std::string self = "/proc/self/fd/" + std::to_string(fd_);
+  for (int attempt = 0; attempt < 1000; ++attempt) {
+    temporary_ = path_ + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(attempt);
+    if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, temporary_.c_str(), AT_SYMLINK_FOLLOW) == 0) {
+      nameless_ = false;
+      return {};
+    }
+    if (errno != EEXIST) break;
+  }
+  return system_error("cannot create", path_);
+}
+
 Status AtomicFile::commit() {
   if (temporary_.empty()) {
     if (::close(std::exchange(fd_, -1)) != 0) return system_error("cannot write", path_);
@@ -117,6 +138,7 @@ Status AtomicFile::commit() {
   const mode_t mask = ::umask(0);
   ::umask(mask);
   if (::fchmod(fd_, 0666 & ~mask) != 0 || ::fsync(fd_) != 0) return system_error("cannot write", path_);
+  TRY(give_name());
   if (::close(std::exchange(fd_, -1)) != 0) return system_error("cannot write", path_);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) return system_error("cannot rename into place", path_);
   temporary_.clear();

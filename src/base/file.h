@@ -32,8 +32,8 @@ class MappedFile {
   std::string name_;
 };
 
-// Collects output in a temporary file beside `path`; `commit` syncs and renames it into place. Without a commit
-// nothing is left behind.
+// Collects output in a temporary file beside `path`, one without a name where the file system has such; `commit` syncs it
+// and renames it into place. Without a commit nothing is left behind.
 class AtomicFile {
  public:
   static Result<AtomicFile> create(const std::string& path);
@@ -49,7 +49,9 @@ class AtomicFile {
 
  private:
   AtomicFile() = default;
+  Status give_name();
   int fd_ = -1;
+  bool nameless_ = false;  // `temporary_` is only a name to be
   std::size_t size_ = 0;
   std::string path_, temporary_;
 };
