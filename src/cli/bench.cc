@@ -101,7 +101,7 @@ Result<int> bench(Console& console, const Options& options) {
 
   console.report = {{"model", std::filesystem::path(options.file).filename().string()},
                     {"file", options.file},
-                    {"isa", engine.program->cpu},
+                    {"isa", isa_of(*engine.program)},
                     {"threads", threads},
                     {"streams", options.streams},
                     {"batch", batch},
@@ -124,8 +124,7 @@ Result<int> bench(Console& console, const Options& options) {
   }
   const auto ms = [](double s) { return s * 1e3; };
   console.print("Model:      {}, batch {}\n", options.file, batch);
-  console.print("Runs on:    {}, {} thread{}, {} stream{}\n",
-                engine.program->cpu.empty() ? "references" : engine.program->cpu, threads, threads == 1 ? "" : "s",
+  console.print("Runs on:    {}, {} thread{}, {} stream{}\n", isa_of(*engine.program), threads, threads == 1 ? "" : "s",
                 options.streams, options.streams == 1 ? "" : "s");
   if (!engine.from_plan) console.print("Built in:   {:.1f} ms\n", ms(engine.build_seconds));
   console.print("Loaded in:  {:.1f} ms, first run {:.2f} ms\n", ms(load), ms(first));
@@ -162,7 +161,7 @@ Action setup(CLI::App& app) {
       ->type_name("MS")
       ->capture_default_str();
   app.add_flag("--profile", options->profile, "The time of every layer");
-  add_build_flags(app, options->build);
+  add_engine_flags(app, options->build);
   return [options](Console& console) { return bench(console, *options); };
 }
 

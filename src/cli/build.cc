@@ -19,8 +19,10 @@ Json summary(const BuildResult& result) {
   Json images = Json::array();
   for (const auto& image : result.images) {
     const StepCounts steps = count_steps(*image);
-    images.push_back(
-        {{"isa", image->cpu}, {"steps", steps.all}, {"kernels", steps.kernels}, {"reference_steps", steps.references}});
+    images.push_back({{"isa", isa_of(*image)},
+                      {"steps", steps.all},
+                      {"kernels", steps.kernels},
+                      {"reference_steps", steps.references}});
   }
   return images;
 }
@@ -57,8 +59,7 @@ Result<int> run(Console& console, const Options& options) {
               result.reference_nodes);
   for (const auto& image : result.images) {
     const StepCounts steps = count_steps(*image);
-    console.say("  {}: {} steps, {} of them kernels\n", image->cpu.empty() ? "any processor" : image->cpu, steps.all,
-                steps.kernels);
+    console.say("  {}: {} steps, {} of them kernels\n", isa_of(*image), steps.all, steps.kernels);
   }
   console.say("  {} of weights, {} derived from them\n", bytes_text(result.weight_bytes),
               bytes_text(result.derived_bytes));

@@ -28,17 +28,15 @@ void add_graph_flags(CLI::App& app, BuildFlags& flags) {
 
 void add_build_flags(CLI::App& app, BuildFlags& flags) {
   add_graph_flags(app, flags);
-  flags.both_options.push_back(
-      app.add_option("--cpu", flags.cpu, "host, portable, x86-64-v2, -v3, -v4, -v4+vnni, -v4+vnni+bf16, or a list")
-          ->type_name("LIST")
-          ->group(kGroup)
-          ->capture_default_str());
-  flags.both_options.push_back(
-      app.add_option("--fallback", flags.fallback, "Operators without a kernel: allow, warn, or error (exit code 3)")
-          ->check(CLI::IsMember({"allow", "warn", "error"}))
-          ->type_name("HOW")
-          ->group(kGroup)
-          ->capture_default_str());
+  app.add_option("--cpu", flags.cpu, "host, portable, x86-64-v2, -v3, -v4, -v4+vnni, -v4+vnni+bf16, or a list")
+      ->type_name("LIST")
+      ->group(kGroup)
+      ->capture_default_str();
+  app.add_option("--fallback", flags.fallback, "Operators without a kernel: allow, warn, or error (exit code 3)")
+      ->check(CLI::IsMember({"allow", "warn", "error"}))
+      ->type_name("HOW")
+      ->group(kGroup)
+      ->capture_default_str();
   const auto add = [&](CLI::Option* option) { flags.options.push_back(option->group(kGroup)); };
   add(app.add_option("--derived-limit", flags.derived_limit, "Derived constants, in copies of the weights")
           ->check(CLI::Range(0.0, 1e3))
@@ -47,6 +45,13 @@ void add_build_flags(CLI::App& app, BuildFlags& flags) {
   add(app.add_option("--force", flags.force, "Use this tactic for a family of kernels")
           ->type_name("FAMILY=TACTIC")
           ->allow_extra_args(false));
+}
+
+void add_engine_flags(CLI::App& app, BuildFlags& flags) {
+  add_build_flags(app, flags);
+  flags.engine_options.push_back(
+      app.add_flag("--no-code", flags.no_code, "Of an engine, use its graph alone and compile that again")
+          ->group(kGroup));
 }
 
 Result<Fallback> parse_fallback(const std::string& text) {
@@ -78,6 +83,12 @@ Status refuse_build_flags(const BuildFlags& flags, const std::string& path) {
     if (option->count() > 0)
       return usage_error(fmt::format("{} has no meaning for an engine, which is built already", option->get_name()),
                          path, "give the option to `burnish build`");
+  return {};
+}
+
+Status refuse_engine_flags(const BuildFlags& flags, const std::string& path) {
+  for (const CLI::Option* option : flags.engine_options)
+    if (option->count() > 0) return usage_error(fmt::format("{} has no meaning for a model", option->get_name()), path);
   return {};
 }
 

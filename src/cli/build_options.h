@@ -14,21 +14,25 @@ namespace burnish::cli {
 struct BuildFlags {
   std::vector<std::string> shapes, disable, print_after, force;
   std::string cpu = "host", fallback = "warn";
-  bool exact = false;
+  bool exact = false, no_code = false;
   double derived_limit = 1.0;
-  std::vector<CLI::Option*> options;       // of models alone: wrong usage with an engine
-  std::vector<CLI::Option*> both_options;  // of engines too
+  std::vector<CLI::Option*> options;         // of models alone: wrong usage with an engine
+  std::vector<CLI::Option*> engine_options;  // of engines alone
 };
 
-// Those that only change the graph; `cpu`, too: all of them.
+// Those that only change the graph; all that a build has.
 void add_graph_flags(CLI::App& app, BuildFlags& flags);
 void add_build_flags(CLI::App& app, BuildFlags& flags);
+// Where engines are taken, too.
+void add_engine_flags(CLI::App& app, BuildFlags& flags);
 
 // Without `shapes`, which need the graph.
 Result<BuildOptions> to_options(const BuildFlags& flags);
 Result<Fallback> parse_fallback(const std::string& text);
 // An engine is built already: an error names the first option that came with it.
 Status refuse_build_flags(const BuildFlags& flags, const std::string& path);
+// The same for models.
+Status refuse_engine_flags(const BuildFlags& flags, const std::string& path);
 
 void add_tolerance(CLI::App& app, double& relative, double& absolute);
 // 0 stands for all processors.

@@ -102,7 +102,9 @@ Result<Table> cover(Opened opened, const BuildFlags& flags) {
     });
     return table;
   }
-  const CpuFeatures cpu = flags.cpu == "host" ? host_cpu() : TRY(parse_cpu(flags.cpu));
+  // Of several processors, the least one: the first of `portable`.
+  const std::string list = flags.cpu == "portable" ? "x86-64-v3" : flags.cpu;
+  const CpuFeatures cpu = TRY(parse_cpu(list.substr(0, list.find(','))));
   const auto graph = TRY(shaped_graph(std::move(opened), flags));
   TRY(run_stages(*graph, flags, "decompose", [](const Graph&) {}));
   TRY(cover_units(*graph, CpuTarget(cpu), {}, table));

@@ -41,6 +41,7 @@ Result<Side> engine_side(Console& console, const std::string& path, const Option
   const bool skip = opened.engine() && !other_is_engine;
   BuildFlags flags = options.build;
   if (skip) flags.options.clear();
+  if (!opened.engine() && other_is_engine) flags.engine_options.clear();
   Engine engine = TRY(load_engine(console, std::move(opened), flags, options.threads));
   Side side{.name = path, .subject = std::nullopt, .inputs = engine.inputs, .opt = engine.opt};
   side.subject = TRY(Subject::of(engine.program, thread_count(options.threads)));
@@ -121,7 +122,7 @@ Action setup(CLI::App& app) {
   add_input_flags(app, options->inputs);
   add_tolerance(app, options->tolerance.relative, options->tolerance.absolute);
   add_threads(app, options->threads);
-  add_build_flags(app, options->build);
+  add_engine_flags(app, options->build);
   return [options](Console& console) { return compare_sides(console, *options); };
 }
 

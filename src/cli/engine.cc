@@ -69,16 +69,19 @@ Result<Engine> load_plan(Console& console, const Opened& opened, const BuildFlag
     const auto needed = image.empty() ? Result<CpuFeatures>(CpuFeatures()) : parse_cpu(image);
     fits = fits || image.empty() || (needed && cpu.supports(*needed));
   }
-  if (fits) {
+  if (fits && !flags.no_code) {
     engine.program = TRY(opened.plan->program(cpu));
     engine.decisions = Json::parse(opened.plan->decisions(), nullptr, false);
     if (!engine.decisions.is_array()) engine.decisions = Json::array();
   } else {
     auto graph = TRY(opened.plan->simplified());
     if (graph == nullptr)
-      return refused(fmt::format("has no image for {} and no graph to make one from", cpu.text()), opened.path);
-    log(LogLevel::warning,
-        fmt::format("{}: has no image for {}: compiled again for this run", opened.path, cpu.text()));
+      return refused(fits ? "was saved without its graph"
+                          : fmt::format("has no image for {} and no graph to make one from", cpu.text()),
+                     opened.path);
+    if (!fits)
+      log(LogLevel::warning,
+          fmt::format("{}: has no image for {}: compiled again for this run", opened.path, cpu.text()));
     BuildOptions options = with_progress(console, {});
     options.cpu = flags.cpu;
     options.fallback = TRY(parse_fallback(flags.fallback));
@@ -135,6 +138,7 @@ Status save_engine(const Built& built, const std::string& path) {
 
 Result<Engine> load_engine(Console& console, Opened opened, const BuildFlags& flags, int threads) {
   if (opened.engine()) return load_plan(console, opened, flags, threads);
+  TRY(refuse_engine_flags(flags, opened.path));
   Engine engine;
   engine.path = opened.path;
   if (flags.cpu == "portable" || flags.cpu.find(',') != std::string::npos)

@@ -42,7 +42,7 @@ Action setup(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("file", options->file, "Model or engine")->required()->type_name("MODEL|ENGINE");
   app.add_option("--node", options->node, "Only what concerns layers with this in their name")->type_name("NAME");
-  add_build_flags(app, options->build);
+  add_engine_flags(app, options->build);
   return [options](Console& console) { return explain(console, *options); };
 }
 

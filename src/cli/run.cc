@@ -127,9 +127,13 @@ Result<int> run(Console& console, const Options& options) {
     }
     list.push_back(std::move(row));
   }
-  console.report = {
-      {"file", options.file},      {"isa", engine.program->cpu}, {"threads", threads}, {"random_inputs", inputs.random},
-      {"symbols", inputs.symbols}, {"ms", seconds * 1e3},        {"outputs", list}};
+  console.report = {{"file", options.file},
+                    {"isa", isa_of(*engine.program)},
+                    {"threads", threads},
+                    {"random_inputs", inputs.random},
+                    {"symbols", inputs.symbols},
+                    {"ms", seconds * 1e3},
+                    {"outputs", list}};
   return 0;
 }
 
@@ -140,7 +144,7 @@ Action setup(CLI::App& app) {
   app.add_option("--output-dir", options->folder, "Write DIR/<output>.npy; '/' in a name becomes '_'")
       ->type_name("DIR");
   add_threads(app, options->threads);
-  add_build_flags(app, options->build);
+  add_engine_flags(app, options->build);
   return [options](Console& console) { return run(console, *options); };
 }
 

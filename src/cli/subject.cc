@@ -18,6 +18,8 @@ Result<Subject> Subject::references(std::shared_ptr<const Graph> graph) {
   return of(TRY(reference_program(std::move(graph))), 1);
 }
 
+std::string isa_of(const Program& program) { return program.cpu.empty() ? "any" : program.cpu; }
+
 StepCounts count_steps(const Program& program) {
   StepCounts counts;
   for (const Step& step : program.steps) {

@@ -36,6 +36,8 @@ class Subject {
   std::unique_ptr<Context> context_;
 };
 
+// What its code needs, or "any".
+std::string isa_of(const Program& program);
 // Bodies counted too.
 StepCounts count_steps(const Program& program);
 
