@@ -3,11 +3,13 @@
 import json
 import os
 import random
+import subprocess
+import time
 import unittest
 
 import numpy as np
 
-from program import MODEL, ProgramTest, burnish
+from program import MODEL, PROGRAM, ProgramTest, burnish
 
 UNIQUE = """graph @main(%x: f32[8]) {
   %a: f32[8] = exp(%x) from "compiled"
@@ -44,6 +46,24 @@ class Build(ProgramTest):
         self.fails(3, "build", bad, "-o", self.path("e.plan"))
         self.assertEqual(os.listdir(self.folder), ["bad.onnx"])
 
+    def test_full_disk(self):
+        self.fails(4, "build", self.model(), "-o", "/dev/full", says="No space left")
+
+    def test_a_build_that_is_killed_leaves_no_half_file(self):
+        model, engine = self.model(), self.path("e.plan")
+        self.succeeds("build", model, "-o", engine)
+        whole = self.read("e.plan")
+        for delay in [0.005, 0.02, 0.05, 0.08, 0.1, 0.12, 0.15, 0.2]:
+            os.remove(engine)
+            process = subprocess.Popen([PROGRAM, "build", model, "-o", engine], stdout=subprocess.DEVNULL)
+            time.sleep(delay)
+            process.kill()
+            process.wait()
+            if os.path.exists(engine):
+                self.assertEqual(self.read("e.plan"), whole)
+            else:
+                self.write("e.plan", b"")
+
     def test_several_processors(self):
         engine, outcome = self.build("--cpu", "portable", "--json")
         self.assertEqual([i["isa"] for i in outcome.json()["images"]], ["x86-64-v3", "x86-64-v4"])
@@ -57,6 +77,11 @@ class Build(ProgramTest):
         outcome = self.succeeds("run", engine, "--cpu", "x86-64-v2", "--json")
         self.assertEqual(outcome.json()["isa"], "x86-64-v2")
         self.assertIn("compiled again", outcome.err)
+
+    def test_code_can_be_left_aside(self):
+        engine, _ = self.build()
+        self.assertEqual(self.succeeds("run", engine, "--no-code").out, self.succeeds("run", engine).out)
+        self.fails(2, "run", self.model(), "--no-code", says="--no-code")
 
     def test_options_of_a_build_are_wrong_for_an_engine(self):
         engine, _ = self.build()

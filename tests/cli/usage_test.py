@@ -2,9 +2,13 @@
 
 import json
 import os
+import pty
+import signal
+import subprocess
+import time
 import unittest
 
-from program import ProgramTest, burnish
+from program import PROGRAM, ProgramTest, burnish
 
 COMMANDS = "build run bench compare bisect inspect explain check convert test zoo".split()
 
@@ -75,8 +79,6 @@ class Usage(ProgramTest):
                 with self.subTest(command=command, output=output):
                     self.fails(4, command, model, "-o", output)
         with open("/dev/full", "w") as full:
-            import subprocess
-            from program import PROGRAM
             process = subprocess.run([PROGRAM, "inspect", model], stdout=full, stderr=subprocess.PIPE, text=True)
             self.assertEqual(process.returncode, 4)
             self.assertIn("standard output", process.stderr)
@@ -85,6 +87,40 @@ class Usage(ProgramTest):
         model = self.model()
         self.assertNotEqual(self.succeeds("build", model, "-o", self.path("a.plan")).out, "")
         self.assertEqual(self.succeeds("build", model, "-o", self.path("a.plan"), "--quiet").out, "")
+
+    def test_progress_is_for_terminals(self):
+        model = self.model()
+        self.assertEqual(self.succeeds("build", model, "-o", self.path("a.plan")).err, "")
+        for more, drawn in [([], True), (["--quiet"], False)]:
+            ours, theirs = pty.openpty()
+            process = subprocess.Popen([PROGRAM, "build", model, "-o", self.path("a.plan"), *more], stderr=theirs,
+                                       stdout=subprocess.DEVNULL)
+            process.wait()
+            os.close(theirs)
+            text = b""
+            try:
+                while part := os.read(ours, 4096):
+                    text += part
+            except OSError:  # the other end is closed
+                pass
+            os.close(ours)
+            self.assertEqual(b"emit" in text, drawn, text)
+
+    def test_bugs_are_5_with_a_report_and_lost_files_4(self):
+        model = self.model()
+        for number, code, says in [(signal.SIGABRT, 5, "report it"), (signal.SIGSEGV, 5, "report it"),
+                                   (signal.SIGBUS, 4, "cut short")]:
+            process = subprocess.Popen([PROGRAM, "bench", model, "--duration", "60", "--json"], stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True)
+            time.sleep(1)
+            process.send_signal(number)
+            out, err = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, code)
+            self.assertIn(says, err)
+            self.assertEqual(json.loads(out)["error"]["code"], code)
+            if code == 5:
+                self.assertIn(f"bench {model} --duration 60 --json", err)
+                self.assertRegex(err, r"burnish \d+\.\d+\.\d+, x86-64")
 
     def test_control_characters_do_not_reach_the_terminal(self):
         outcome = burnish("inspect", self.path("\x1b[31mred"))
