@@ -17,6 +17,7 @@ namespace burnish {
 //                (depthwise is the case groups = C: its tactics offer themselves there)
 //   pool         x[N, C, *S]     {mode "max" | "average", kernel, strides, dilations, pads, count_include_pad}
 //   attention    q[B..., T, d], k[B..., S, d], v[B..., S, e], bias?     {scale, causal}
+//   cumulative   x                      {axis, kind "sum" | "product" | "min" | "max", exclusive, reverse}
 struct Problem {
   std::string family;
   std::vector<Type> operands;  // the anchor's own inputs, in order

@@ -54,6 +54,15 @@ Status reference(ReferenceContext& c) {
   return {};
 }
 
+Result<Kernel> lower(LowerContext& c) {
+  const int64_t axis = c.integer("axis") < 0 ? c.integer("axis") + c.type(0).rank() : c.integer("axis");
+  return problem_kernel(c, "cumulative",
+                        {{"axis", axis},
+                         {"kind", c.string("kind")},
+                         {"exclusive", c.integer("exclusive")},
+                         {"reverse", c.integer("reverse")}});
+}
+
 constexpr OperandSpec kOperands[] = {{"x", "numeric"}};
 constexpr ResultDoc kResults[] = {{"y", "shape of x"}};
 constexpr AttributeSpec kAttributes[] = {
@@ -66,6 +75,7 @@ constexpr Sample kSamples[] = {
     {"x: f32[3,5]; y = cumulative(x) {axis = 1}"},
     {"x: i32[N,4]; y = cumulative(x) {axis = 0, kind = \"product\", exclusive = 1, reverse = 1}"},
     {"x: f32[6]; y = cumulative(x) {axis = -1, kind = \"max\"}"},
+    {"x: f32[2,5,37]; y = cumulative(x) {axis = -2, kind = \"min\", reverse = 1}"},
 };
 constexpr Operator kOperator = {
     .name = "cumulative",
@@ -76,7 +86,7 @@ constexpr Operator kOperator = {
     .infer = infer,
     .reference = reference,
     .decompose = nullptr,
-    .lower = nullptr,
+    .lower = lower,
     .gradient = nullptr,
     .samples = kSamples,
     .tolerance = {1e-5, 1e-5},

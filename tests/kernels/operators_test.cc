@@ -147,6 +147,55 @@ std::string check(const Operator& definition, const Case& c, int level, std::str
   return {};
 }
 
+// What runs on references for now: by operator, a part of the reason, and whether its own samples show it.
+struct Missing {
+  std::string_view op, reason;
+  bool sampled;
+};
+constexpr Missing kMissing[] = {
+    {"cast", "no kernel for f8e4m3fn", true},
+    {"transpose", "no kernel for string", true},
+    {"quantize", "no kernel for i4", true},
+    {"dequantize", "no kernel for i4", true},
+    {"dequantize", "no kernel for quantised floats", false},
+    {"resize", "no kernel for half_pixel, antialiasing or exclude_outside", true},
+    {"resize", "no kernel that interpolates", false},
+    {"attention", "only f32 is multiplied", false},
+    {"acos", "no code for acos of f64", false},
+    {"asin", "no code for asin of f64", false},
+    {"atan", "no code for atan of f64", false},
+    {"atan2", "no code for atan2 of f64", false},
+    {"cos", "no code for cos of f64", false},
+    {"erf", "no code for erf of f64", false},
+    {"pow", "no code for pow of f64", false},
+    {"sin", "no code for sin of f64", false},
+    {"tan", "no code for tan of f64", false},
+};
+
+// Notes why there was no kernel; fails where that is news, and in the end where a row is out of date.
+class Expected {
+ public:
+  explicit Expected(bool sampled) : sampled_(sampled) {}
+  ~Expected() {
+    for (const Missing& row : kMissing)
+      if (row.sampled == sampled_ && !seen_.contains(&row))
+        ADD_FAILURE() << row.op << " has a kernel now: '" << row.reason << "' is no longer true";
+  }
+  void note(const Operator& definition, std::string_view text, std::string_view why) {
+    if (why.empty()) return;
+    for (const Missing& row : kMissing)
+      if (row.op == definition.name && why.find(row.reason) != std::string_view::npos) {
+        seen_.insert(&row);
+        return;
+      }
+    ADD_FAILURE() << "no kernel for " << text << ": " << why;
+  }
+
+ private:
+  bool sampled_;
+  std::set<const Missing*> seen_;
+};
+
 std::vector<int> levels() {
   std::vector<int> list;
   for (int level = 2; level <= host_cpu().level; ++level) list.push_back(level);
@@ -154,16 +203,14 @@ std::vector<int> levels() {
 }
 
 TEST(Operators, SamplesCompileAndAgreeWithReferences) {
-  std::map<std::string, std::string> without;
+  Expected expected(true);
   for (const Operator* definition : ops::all()) {
     if (definition->lower == nullptr) continue;
     for (const Sample& sample : definition->samples) {
       auto c = make_case(*definition, sample.text, 7);
       ASSERT_TRUE(c) << sample.text;
-      for (int level : levels()) {
-        const std::string why = check(*definition, *c, level, sample.text, {false, true});
-        if (!why.empty()) without[std::string(sample.text)] = why;
-      }
+      for (int level : levels())
+        expected.note(*definition, sample.text, check(*definition, *c, level, sample.text, {false, true}));
     }
   }
 }
@@ -184,7 +231,7 @@ std::string with_dtype(std::string_view text, DType from, DType to) {
 
 TEST(Operators, EveryDTypeThatTheSamplesAllow) {
   const int level = host_cpu().level;
-  std::map<std::string, std::set<std::string>> missing;
+  Expected expected(false);
   for (const Operator* definition : ops::all()) {
     if (definition->lower == nullptr) continue;
     for (const Sample& sample : definition->samples) {
@@ -196,13 +243,10 @@ TEST(Operators, EveryDTypeThatTheSamplesAllow) {
         const std::string text = with_dtype(sample.text, own, dtype);
         auto c = make_case(*definition, text, 7);
         if (!c) continue;
-        const std::string why = check(*definition, *c, level, text, {text.size() % 2 == 0});
-        if (!why.empty()) missing[std::string(definition->name)].insert(std::string(name(dtype)) + " (" + why + ")");
+        expected.note(*definition, text, check(*definition, *c, level, text, {text.size() % 2 == 0}));
       }
     }
   }
-  for (const auto& [op, list] : missing)
-    for (const auto& reason : list) fmt::print("{}: {}\n", op, reason);
 }
 
 }  // namespace

@@ -10,7 +10,8 @@
 namespace burnish {
 namespace {
 
-const Family* const kFamilies[] = {&kDepthwise, &kConvolution, &kMatmul, &kMatmulAny, &kPooling, &kAttention, &kNests};
+const Family* const kFamilies[] = {&kDepthwise, &kConvolution, &kMatmul,     &kMatmulAny,
+                                   &kPooling,   &kAttention,   &kCumulative, &kNests};
 
 }  // namespace
 

@@ -20,7 +20,7 @@ struct Family {
                           std::span<const Storage> storages);
 };
 
-extern const Family kConvolution, kDepthwise, kMatmul, kMatmulAny, kPooling, kAttention, kNests;
+extern const Family kConvolution, kDepthwise, kMatmul, kMatmulAny, kPooling, kAttention, kCumulative, kNests;
 // Any problem as plain loops, for those that no other family has code for.
 extern const Family kSpelledOut;
 
