@@ -8,7 +8,6 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PEERS = ["torch==2.15.0", "torchvision==0.29.2", "timm==1.0.31", "transformers==5.23.0", "safetensors==0.8.0",
          "onnx==1.22.0", "onnxscript==0.7.2", "onnxruntime==1.32.0", "numpy>=2.0,<3"]
-KERAS = ["tensorflow-cpu", "numpy"]
 
 
 def enter(name: str, packages: list[str], modules: list[str]) -> None:

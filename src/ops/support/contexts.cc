@@ -104,6 +104,16 @@ Result<int64_t> InferContext::axis(int64_t axis, int64_t rank) const {
   return axis < 0 ? axis + rank : axis;
 }
 
+namespace {
+
+// x is a symbol, and where it is 1, y is 1 as well: whatever fits then has x's size (y = min(x, 1024), say).
+bool decides(const Dim& x, const Dim& y) {
+  const auto symbol = x.symbol_name();
+  return symbol && y.substitute({{std::string(*symbol), Dim(1)}}) == Dim(1);
+}
+
+}  // namespace
+
 Result<Dims> InferContext::broadcast(const Dims& a, const Dims& b) const {
   const std::size_t rank = std::max(a.size(), b.size());
   Dims result(rank);
@@ -120,6 +130,8 @@ Result<Dims> InferContext::broadcast(const Dims& a, const Dims& b) const {
     else if (y.is_constant()) result[i] = y;
     else if (equal(x, 1) == Truth::no) result[i] = x;
     else if (equal(y, 1) == Truth::no) result[i] = y;
+    else if (decides(x, y)) result[i] = x;
+    else if (decides(y, x)) result[i] = y;
     else if (x.range().low >= 1 && y.range().low >= 1) result[i] = max(x, y);
     else {
       // Either may be 1 or 0: if x is, the result is y, else it is x (and the run checks that y fits).

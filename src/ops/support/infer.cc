@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -24,6 +25,20 @@ void bind_fresh(const Type& declared, const Type& inferred, Replacements& bound)
   for (std::size_t i = 0; i < declared.dims.size(); ++i) {
     const auto symbol = inferred.dims[i].symbol_name();
     if (symbol && symbol->starts_with('?')) bound.emplace(*symbol, declared.dims[i]);
+  }
+}
+
+// Sizes of sizes could grow exponentially along a chain of nodes: one that has become this long gets a name of its own, as
+// if only a run could tell it.
+constexpr std::size_t kLongestDim = 2000;
+
+void shorten(Graph& graph, Type& type, const Type* declared) {
+  for (std::size_t i = 0; i < type.dims.size(); ++i) {
+    Dim& d = type.dims[i];
+    if (d.is_constant() || d.text().size() <= kLongestDim) continue;
+    const Range range = d.range();
+    const bool known = declared != nullptr && declared->dims.size() == type.dims.size();
+    d = known ? declared->dims[i] : graph.fresh_symbol("s", {std::max<int64_t>(range.low, 0), range.high});
   }
 }
 
@@ -93,6 +108,7 @@ Status InferContext::commit(bool keep_declared) {
       continue;
     }
     Type type = substitute(std::move(*types_[i]), bound);
+    shorten(*n.graph(), type, keep_declared ? &value->type() : nullptr);
     if (keep_declared) {
       auto merged = merge(value->type(), type);
       if (!merged)
