@@ -148,6 +148,74 @@ Status reference(ReferenceContext& c) {
   return {};
 }
 
+// One coordinate as a place among the pixels of an axis, made harmless where it is none.
+int place_of(const LowerContext& c, Nest& nest, int coordinate, const Dim& size, bool border) {
+  const auto number = [&](double v, DType dtype) { return nest.constant(v, dtype); };
+  const auto f = [&](Scalar function, int a, int b) { return nest.apply(function, {a, b}); };
+  const int n = size_value(nest, size, DType::f64);
+  const int one = number(1, DType::f64), half = number(0.5, DType::f64);
+  int v = f(Scalar::add, nest.cast(coordinate, DType::f64), one);
+  if (c.integer("align_corners") != 0) v = f(Scalar::mul, f(Scalar::mul, v, half), f(Scalar::sub, n, one));
+  else v = f(Scalar::mul, f(Scalar::sub, f(Scalar::mul, v, n), one), half);
+  v = nest.cast(v, DType::f32);
+  if (c.string("mode") == "nearest") v = nest.apply(Scalar::round_even, {v});
+  if (border) {
+    const int last = nest.cast(f(Scalar::sub, n, one), DType::f32), zero = number(0, DType::f32);
+    const int inside = f(Scalar::max, f(Scalar::min, v, last), zero);
+    return nest.apply(Scalar::select, {nest.apply(Scalar::is_nan, {v}), zero, inside});
+  }
+  const int sane = f(Scalar::lt, nest.apply(Scalar::abs, {v}), number(1e15, DType::f32));
+  return nest.apply(Scalar::select, {sane, v, number(-9, DType::f32)});
+}
+
+Result<Kernel> lower(LowerContext& c) {
+  const bool nearest = c.string("mode") == "nearest", border = c.string("padding") == "border";
+  if (c.string("mode") == "cubic" || c.string("padding") == "reflection")
+    return c.error("no kernel for cubic pixels or reflection");
+  return indexed_kernel(c, [&](Nest& nest, const Declared& declared, std::span<const int> axes) {
+    const std::size_t spatial = axes.size() - 2;
+    const DType work = c.type(0).dtype == DType::f64 ? DType::f64 : DType::f32;
+    const auto f = [&](Scalar function, int a, int b) { return nest.apply(function, {a, b}); };
+    struct Tap {
+      int place, weight;
+    };
+    std::vector<std::vector<Tap>> taps(spatial);
+    for (std::size_t d = 0; d < spatial; ++d) {
+      std::vector<Index> where = {at(axes[0])};
+      for (std::size_t e = 0; e < spatial; ++e) where.push_back(at(axes[e + 2]));
+      where.push_back(Index{{}, Dim(static_cast<int64_t>(spatial - 1 - d)), -1});
+      const Dim& size = c.type(0).dims[d + 2];
+      const int v = place_of(c, nest, guarded_load(nest, declared.operands[1], std::move(where)), size, border);
+      const int floor = nest.apply(Scalar::floor, {v});
+      const int first = nest.cast(floor, DType::i64), one = nest.constant(1, DType::i64);
+      if (nearest) {
+        taps[d] = {{first, -1}};
+        continue;
+      }
+      const int t = nest.cast(f(Scalar::sub, v, floor), work);
+      int second = f(Scalar::add, first, one);
+      if (border) second = f(Scalar::min, second, f(Scalar::sub, size_value(nest, size, DType::i64), one));
+      taps[d] = {{first, f(Scalar::sub, nest.constant(1, work), t)}, {second, t}};
+    }
+    int sum = -1;
+    Sizes counts, position(spatial, 0);
+    for (const auto& t : taps) counts.push_back(static_cast<int64_t>(t.size()));
+    do {
+      std::vector<Index> from = {at(axes[0]), at(axes[1])};
+      int weight = -1;
+      for (std::size_t d = 0; d < spatial; ++d) {
+        const Tap& tap = taps[d][idx(position[d])];
+        from.push_back(Index{{}, Dim(0), tap.place});
+        if (tap.weight >= 0) weight = weight < 0 ? tap.weight : f(Scalar::mul, weight, tap.weight);
+      }
+      int pixel = nest.cast(guarded_load(nest, declared.operands[0], std::move(from)), work);
+      if (weight >= 0) pixel = f(Scalar::mul, pixel, weight);
+      sum = sum < 0 ? pixel : f(Scalar::add, sum, pixel);
+    } while (next_position(position, counts));
+    return nest.cast(sum, c.type(0).dtype);
+  });
+}
+
 constexpr OperandSpec kOperands[] = {{"x", "float"}, {"grid", "float"}};
 constexpr ResultDoc kResults[] = {{"y", "[N, C, D...], a pixel per point of the grid"}};
 constexpr AttributeSpec kAttributes[] = {
@@ -156,6 +224,7 @@ constexpr AttributeSpec kAttributes[] = {
     {"align_corners", AttributeKind::integer, "0", "1: -1 and 1 are the centres of the outer pixels, not their edges"},
 };
 constexpr Sample kSamples[] = {
+    {"x: f32[2,5,9,7], grid: f32[2,6,5,2] in [-1.4, 1.4]; y = grid_sample(x, grid) {padding = \"border\"}"},
     {"x: f32[2,3,4,5], grid: f32[2,3,3,2] in [-1.2, 1.2]; y = grid_sample(x, grid)"},
     {"x: f32[1,2,4,4], grid: f32[1,5,2,2] in [-1.5, 1.5]; y = grid_sample(x, grid) {mode = \"cubic\", padding = "
      "\"reflection\", align_corners = 1}"},
@@ -173,7 +242,7 @@ constexpr Operator kOperator = {
     .infer = infer,
     .reference = reference,
     .decompose = nullptr,
-    .lower = nullptr,
+    .lower = lower,
     .gradient = nullptr,
     .samples = kSamples,
     .tolerance = {1e-4, 1e-5},

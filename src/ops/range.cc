@@ -67,6 +67,19 @@ Status reference(ReferenceContext& c) {
   return {};
 }
 
+Result<Kernel> lower(LowerContext& c) {
+  return indexed_kernel(c, [&](Nest& nest, const Declared& declared, std::span<const int> axes) {
+    const DType dtype = c.type(0).dtype;
+    const DType wide = is_float(dtype) ? DType::f64 : DType::i64;
+    const auto single = [&](std::size_t i) {
+      const std::vector<Index> first(c.type(i).dims.size());
+      return nest.cast(guarded_load(nest, declared.operands[i], first), wide);
+    };
+    const int way = nest.apply(Scalar::mul, {axis_value(nest, axes[0], wide), single(2)});
+    return nest.cast(nest.apply(Scalar::add, {single(0), way}), dtype);
+  });
+}
+
 constexpr OperandSpec kOperands[] = {{"start", "numeric"}, {"limit", "same"}, {"delta", "same"}};
 constexpr ResultDoc kResults[] = {{"y", "ceil((limit - start) / delta) elements, at least none"}};
 constexpr Sample kSamples[] = {
@@ -82,7 +95,7 @@ constexpr Operator kOperator = {
     .infer = infer,
     .reference = reference,
     .decompose = nullptr,
-    .lower = nullptr,
+    .lower = lower,
     .gradient = nullptr,
     .samples = kSamples,
     .tolerance = {1e-6, 1e-6},

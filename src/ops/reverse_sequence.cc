@@ -43,6 +43,22 @@ Status reference(ReferenceContext& c) {
   return {};
 }
 
+Result<Kernel> lower(LowerContext& c) {
+  return indexed_kernel(c, [&](Nest& nest, const Declared& declared, std::span<const int> axes) {
+    const int64_t rank = c.type(0).rank();
+    const std::size_t batch = idx((c.integer("batch_axis") + rank) % rank);
+    const std::size_t time = idx((c.integer("time_axis") + rank) % rank);
+    const int length = nest.cast(guarded_load(nest, declared.operands[1], {at(axes[batch])}), DType::i64);
+    const int place = axis_value(nest, axes[time], DType::i64);
+    const int turned =
+        nest.apply(Scalar::sub, {nest.apply(Scalar::sub, {length, nest.constant(1, DType::i64)}), place});
+    std::vector<Index> from = plain_index(axes);
+    const int inside = nest.apply(Scalar::lt, {place, length});
+    from[time] = Index{{}, Dim(0), nest.apply(Scalar::select, {inside, turned, place})};
+    return guarded_load(nest, declared.operands[0], std::move(from));
+  });
+}
+
 constexpr OperandSpec kOperands[] = {{"x", "any"}, {"lengths", "int"}};
 constexpr ResultDoc kResults[] = {{"y", "type of x"}};
 constexpr AttributeSpec kAttributes[] = {
@@ -63,7 +79,7 @@ constexpr Operator kOperator = {
     .infer = infer,
     .reference = reference,
     .decompose = nullptr,
-    .lower = nullptr,
+    .lower = lower,
     .gradient = nullptr,
     .samples = kSamples,
     .tolerance = {0, 0},
