@@ -113,6 +113,9 @@ Dim function(AtomKind kind, const Dim& a, const Dim& b) {
 }  // namespace
 
 Dim DimAccess::build(int64_t constant, std::vector<Term> terms) {
+  // The least integer has no negative: it would not survive its text.
+  constant = std::max(constant, -INT64_MAX);
+  for (Term& t : terms) t.coefficient = std::max(t.coefficient, -INT64_MAX);
   std::erase_if(terms, [](const Term& t) { return t.coefficient == 0; });
   if (terms.empty()) return Dim(constant);
   std::sort(terms.begin(), terms.end(), [](const Term& a, const Term& b) { return a.key < b.key; });
@@ -250,6 +253,10 @@ bool divides(const Dim& b, const Dim& a, Dim* quotient) {
   if (b.is_constant()) {
     const int64_t n = b.value();
     if (n == 0) return false;
+    if (n == -1) {  // apart: the least integer divided by it traps
+      *quotient = a * b;
+      return true;
+    }
     if (a.is_constant()) {
       if (a.value() % n != 0) return false;
       *quotient = Dim(a.value() / n);
@@ -511,7 +518,10 @@ class DimParser {
   }
   Result<Dim> factor(int depth) {
     if (depth > kMaxDepth) return error("nested too deeply");
-    if (eat('-')) return TRY(factor(depth + 1)) * Dim(-1);
+    const bool negative = eat('-');
+    skip();
+    const bool digit = at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9';
+    if (negative && !digit) return TRY(factor(depth + 1)) * Dim(-1);
     if (eat('(')) {
       Dim d = TRY(sum(depth + 1));
       if (!eat(')')) return error("missing ')'");
@@ -519,10 +529,11 @@ class DimParser {
     }
     skip();
     const std::size_t start = at_;
-    if (at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9') {
+    if (digit) {
       int64_t v = 0;
       for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {
-        if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, text_[at_] - '0', &v))
+        const int d = negative ? '0' - text_[at_] : text_[at_] - '0';
+        if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, d, &v))
           return error("the number is too large");
       }
       return Dim(v);
