@@ -61,6 +61,8 @@ Result<bool> algebra(Graph& graph, const PassContext& context) {
     bool again = false;
     for (Node* node : all_nodes(graph)) {
       if (node->result_count() != 1 || node->result() == nullptr || node->result()->unused()) continue;
+      if (!node->result()->type().is_ranked_tensor())
+        continue;  // of two unknown ranks nobody can say that they are equal
       if (TRY(apply(node, context))) again = true;
     }
     if (!again) break;

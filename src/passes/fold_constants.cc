@@ -125,7 +125,7 @@ Result<bool> fold_contents(Node& node, const BoundSymbols& bound) {
 }
 
 // `if` with a known condition: the branch's nodes move in front of it.
-Result<bool> fold_if(Node& node) {
+Result<bool> fold_if(Node& node, const BoundSymbols& bound) {
   if (node.op() != "if" || node.region_count() != 2) return false;
   auto condition = splat(node.operand(0));
   if (!condition) return false;
@@ -155,8 +155,14 @@ Result<bool> fold_if(Node& node) {
       moved.emplace(inner->result(r), copy->result(r));
     }
   }
-  for (std::size_t r = 0; r < node.result_count(); ++r)
-    if (node.result(r) != nullptr) graph.replace_uses(node.result(r), outside(branch.outputs()[r].value));
+  SymbolValues sizes;
+  for (std::size_t r = 0; r < node.result_count(); ++r) {
+    if (node.result(r) == nullptr) continue;
+    Value* value = outside(branch.outputs()[r].value);
+    learn_symbols(bound, node.result(r)->type(), value->type(), sizes);
+    graph.replace_uses(node.result(r), value);
+  }
+  if (!sizes.empty()) replace_symbols(graph.root(), sizes);
   return true;
 }
 
@@ -170,7 +176,7 @@ Result<bool> fold_constants(Graph& graph, const PassContext& context) {
     for (std::size_t r = 0; r < node->result_count(); ++r)
       used |= node->result(r) != nullptr && !node->result(r)->unused();
     if (!used) continue;
-    if (TRY(fold_contents(*node, bound)) || TRY(fold_node(*node, bound, context)) || TRY(fold_if(*node)))
+    if (TRY(fold_contents(*node, bound)) || TRY(fold_node(*node, bound, context)) || TRY(fold_if(*node, bound)))
       changed = true;
   }
   return changed;
