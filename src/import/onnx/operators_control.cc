@@ -203,13 +203,54 @@ Status loop(NodeContext& c) {
   return finish_owner(c, node, types);
 }
 
+// The first Scan had a batch: every operand's first axis. It is a scan over the batch of scans over sequences.
+Status scan_8(NodeContext& c, const GraphProto& body) {
+  if (c.has(0)) return c.error("lengths of sequences are not supported", "export the model with opset 9 or later");
+  const int64_t scanned = c.integer("num_scan_inputs", 0);
+  const std::size_t operands = c.input_count() == 0 ? 0 : c.input_count() - 1;
+  if (scanned < 1 || scanned > static_cast<int64_t>(operands))
+    return c.error("attribute 'num_scan_inputs' is out of range");
+  const std::size_t states = operands - static_cast<std::size_t>(scanned);
+  if (body.outputs.size() < states || body.outputs.size() != c.output_count())
+    return c.error("the body's outputs don't fit the node's");
+  std::vector<Value*> values;
+  std::vector<Type> each;  // types without the batch
+  for (std::size_t i = 1; i <= operands; ++i) {
+    if (!c.has(i)) return c.error(fmt::format("input {} is missing", i));
+    const Dims dims = TRY(c.dims(i));
+    if (dims.empty()) return c.error(fmt::format("input {} has no batch", i));
+    values.push_back(c.in(i));
+    each.push_back(Type::tensor(c.dtype(i), Dims(dims.begin() + 1, dims.end())));
+  }
+  const AttributeMap over_batch = {{"num_scan_inputs", static_cast<int64_t>(operands)}};
+  Node* batch = c.b().begin("scan", values, over_batch, {}, c.output_count());
+  TRY(c.finish());
+  Graph& outside = batch->add_region("batch");
+  std::vector<Value*> one;
+  for (const Type& type : each) one.push_back(outside.add_input("", type));
+  Builder builder(outside, nullptr, c.source());
+  const Ints directions = c.ints("directions", Ints(static_cast<std::size_t>(scanned), 0));
+  Node* sequence = builder.begin("scan", one, {{"num_scan_inputs", scanned}, {"scan_input_directions", directions}}, {},
+                                 c.output_count());
+  TRY(builder.finish());
+  for (std::size_t i = states; i < operands; ++i) {
+    if (each[i].dims.empty()) return c.error(fmt::format("input {} has no sequence", i + 1));
+    each[i].dims.erase(each[i].dims.begin());
+  }
+  TRY(c.importer().read_region(body, c.scope(), sequence->add_region("body"), each));
+  builder.complete(sequence);
+  TRY(builder.finish());
+  for (std::size_t i = 0; i < c.output_count(); ++i)
+    outside.add_output(sequence->result(i), std::string(body.outputs[i].name));
+  c.b().complete(batch);
+  TRY(c.finish());
+  for (std::size_t i = 0; i < c.output_count(); ++i) c.give(i, batch->result(i));
+  return {};
+}
+
 Status scan(NodeContext& c) {
   const GraphProto* body = TRY(c.graph("body"));
-  // The first Scan, of opset 8, had a batch axis and sequence lengths; no exporter is known to have written it.
-  if (c.opset() < 9 || ops::find("scan") == nullptr) {
-    c.foreign = true;
-    return {};
-  }
+  if (c.opset() < 9) return scan_8(c, *body);
   const int64_t scanned = c.integer("num_scan_inputs", 0);
   if (scanned < 1 || scanned > static_cast<int64_t>(c.input_count()))
     return c.error("attribute 'num_scan_inputs' is out of range");
