@@ -208,6 +208,17 @@ void compact(Group& group) {
   group.operands = std::move(values);
 }
 
+// The store of an operand that one statement writes; null where several do, each its own elements.
+const Statement* only_store(const Nest& nest, int operand) {
+  const Statement* found = nullptr;
+  for (const Statement& s : nest.statements) {
+    if (s.kind != Statement::Kind::store || s.operand != operand) continue;
+    if (found != nullptr) return nullptr;
+    found = &s;
+  }
+  return found;
+}
+
 }  // namespace
 
 int Group::output_of(const Value* value) const {
@@ -247,9 +258,8 @@ bool append(Group& producer, const Group& consumer) {
     const int output = result.output_of(consumer.operands[at_size(load.operand)]);
     if (output < 0) continue;
     if (load.guarded) return false;
-    const auto store = std::ranges::find_if(
-        to.statements, [&](const Statement& s) { return s.kind == Statement::Kind::store && s.operand == output; });
-    if (store == to.statements.end() || (found && store->axes != inner)) return false;
+    const Statement* store = only_store(to, output);
+    if (store == nullptr || (found && store->axes != inner)) return false;
     inner = store->axes;
     found = true;
     // The same element: their indices walk axes of equal extents, one for one.
@@ -314,8 +324,8 @@ bool inline_producer(Group& consumer, const Group& producer, const Value* value)
   for (std::size_t i = 0; i < consumer.anchor_inputs(); ++i)
     if (consumer.operands[i] == value) return false;
   const int output = producer.output_of(value);
-  const auto store = std::ranges::find_if(from.statements, [&](const Statement& s) { return s.operand == output; });
-  if (output < 0 || store == from.statements.end()) return false;
+  const Statement* store = output < 0 ? nullptr : only_store(from, output);
+  if (store == nullptr) return false;
 
   Group result = consumer;
   // Rebuilt from its start, so that what takes a load's place comes before its readers.

@@ -141,6 +141,16 @@ TEST(Build, ViewsOfViews) {
              return %u, %v, %t })");
 }
 
+// A kernel of several stores to one result is not evaluated where another kernel reads it.
+TEST(Build, SizesAsData) {
+  check(R"(graph @main(%x: f32[N,M], %y: i64[2]) {
+  %sizes: i64[2] = dims() {values = dims[N, M]}
+  %least: i64[2] = max(%sizes, %y)
+  %more: i64[2] = sub(%least, %sizes)
+  return %more, %least
+})");
+}
+
 TEST(Build, TransformerBlock) {
   check(R"(graph @main(%x: f32[N,10,32], %wq: f32[32,32], %wk: f32[32,32], %wv: f32[32,32], %g: f32[32], %b: f32[32]) {
              %n: f32[N,10,32] = layer_norm(%x, %g, %b)
