@@ -25,27 +25,36 @@ import demo_picture  # noqa: E402
 from demo_terminal import DemoError, bar, bold, detail, dim, finish_steps, green, step  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BURNISH = pathlib.Path(os.environ.get("BURNISH_PROGRAM", ROOT / "build" / "burnish"))
+BURNISH = pathlib.Path(os.environ.get("BURNISH_PROGRAM", ROOT / "build" / "burnish")).resolve()
 RESULT = ROOT / "build" / "demo"
 NETWORK = "effnet_lite0"
 THREADS = 2
 ROUNDS = 7  # of measuring, each side in turn
 SECONDS = 0.7  # of each side's part of a round
 
+onnxruntime.set_default_logger_severity(3)  # errors only: it warns of graphics cards that are not there
+
+
+def shown_path(argument):
+    """Paths are given, and so appear in messages, from the top of the tree."""
+    if isinstance(argument, pathlib.Path) and argument.is_relative_to(ROOT):
+        return str(argument.relative_to(ROOT))
+    return str(argument)
+
 
 def burnish(*arguments, shown=False):
     """Runs the program. With `shown` it writes to the terminal itself (its progress line); otherwise its output comes back."""
-    command = [str(BURNISH), *map(str, arguments)]
-    done = subprocess.run(command, stdout=None if shown else subprocess.PIPE, stderr=None if shown else subprocess.PIPE, text=True)
+    words = [shown_path(a) for a in arguments]
+    done = subprocess.run([str(BURNISH), *words], cwd=ROOT, stdout=None if shown else subprocess.PIPE, stderr=None if shown else subprocess.PIPE, text=True)
     if done.returncode != 0:
         said = "" if shown else "\n".join((done.stderr or done.stdout).strip().splitlines()[-6:])
-        raise DemoError(f"`{' '.join(['burnish', *map(str, arguments)])}` ended with exit code {done.returncode}", said)
+        raise DemoError(f"`{' '.join(['burnish', *words])}` ended with exit code {done.returncode}", said)
     return done.stdout
 
 
 def show_command(*arguments):
-    places = [os.path.relpath(a) if isinstance(a, pathlib.Path) else str(a) for a in arguments]
-    detail(dim("$ burnish " + " ".join(f'"{p}"' if " " in p or "[" in p else p for p in places)))
+    words = [shown_path(a) for a in arguments]
+    detail(dim("$ burnish " + " ".join(f'"{w}"' if "[" in w else w for w in words)))
 
 
 def pixels_of(photograph):
@@ -64,7 +73,7 @@ def load_photographs(extra):
     for _, path in photographs:
         try:
             crop, values = pixels_of(Image.open(path).convert("RGB"))
-        except OSError as error:
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
             raise DemoError(f"{path} is not a picture: {error}", "give a JPEG or PNG file")
         crops.append(crop)
         pixels.append(values)
@@ -165,7 +174,7 @@ def demo(extra):
     weights = demo_files.weights()
 
     step("The network as ONNX", "The zoo's EfficientNet-Lite0 takes its parameters from PyTorch's file, which is read as data: no code in it is run.")
-    show_command("zoo", NETWORK, "--weights", weights.name, "-o", onnx)
+    show_command("zoo", NETWORK, "--weights", weights, "-o", onnx)
     detail(burnish("zoo", NETWORK, "--weights", weights, "-o", onnx).strip())
 
     titles, crops, pixels = load_photographs(extra)
@@ -192,7 +201,7 @@ def demo(extra):
 
     demo_picture.contact_sheet(picture, crops, answers, times, THREADS)
     finish_steps()
-    print(f"\n{bold('Left behind')} in {os.path.relpath(RESULT)}/")
+    print(f"\n{bold('Left behind')} in {shown_path(RESULT)}/")
     for path, what in ((picture, "photographs and answers"), (onnx, "the network with its weights"), (plan, "the engine")):
         print(f"  {path.name:<20}{path.stat().st_size / 2**20:6.1f} MiB   {what}")
 
