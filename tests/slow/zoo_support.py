@@ -23,10 +23,6 @@ TOLERANCE = 1e-4  # of the largest element
 EMBEDDED = {"bert_base": 512, "gpt2": 1024}
 
 
-def lite0_as_trained() -> torch.nn.Module:
-    return timm.create_model("tf_efficientnet_lite0")
-
-
 class Logits(torch.nn.Module):
     """The logits of a transformer alone, so that an export has one output."""
 
@@ -64,15 +60,19 @@ def chosen() -> list[str]:
 
 
 def original(make) -> torch.nn.Module:
-    """The network with seeded parameters and with running statistics that are not just 0 and 1."""
+    """The network with seeded parameters, none of which is left at the 0 or 1 that it began with."""
     torch.manual_seed(0)
     model = make().eval()
-    generator = torch.Generator().manual_seed(1)
+    random = torch.Generator().manual_seed(1)
     for name, tensor in model.state_dict().items():
-        if name.endswith("running_mean"):
-            tensor.copy_(0.1 * torch.randn(tensor.shape, generator=generator))
-        elif name.endswith("running_var"):
-            tensor.copy_(0.5 + torch.rand(tensor.shape, generator=generator))
+        if name.endswith("running_var"):
+            tensor.copy_(0.5 + torch.rand(tensor.shape, generator=random))
+        elif name.endswith(("running_mean", "bias")):
+            tensor.add_(0.1 * torch.randn(tensor.shape, generator=random))
+        elif name.endswith("weight") and tensor.dim() == 1:
+            tensor.mul_(0.8 + 0.4 * torch.rand(tensor.shape, generator=random))
+        elif tensor.is_floating_point() and not tensor.any():
+            tensor.copy_(0.02 * torch.randn(tensor.shape, generator=random))
     return model
 
 

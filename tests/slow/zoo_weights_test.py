@@ -12,7 +12,7 @@ import torch
 import torchvision
 import transformers
 
-# The other kinds of checkpoints that a network takes: name -> what, how it is made, parameters it holds besides.
+# The other kinds of checkpoints that a network takes: name -> what, how it is made.
 OTHERS = {
     "vit_b16": ("torchvision's names", torchvision.models.vit_b_16),
     "inception_v3": ("auxiliary classifier", lambda: torchvision.models.inception_v3(init_weights=False)),
