@@ -272,12 +272,12 @@ TEST(CpuTarget, SaysWhyItCannot) {
   const CpuTarget target(host_cpu());
   Problem p;
   p.family = "matmul";
-  p.operands = {Type::tensor(DType::f64, {2, 3}), Type::tensor(DType::f64, {3, 4})};
-  p.result = Type::tensor(DType::f64, {2, 4});
+  p.operands = {Type::tensor(DType::c64, {2, 3}), Type::tensor(DType::c64, {3, 4})};
+  p.result = Type::tensor(DType::c64, {2, 4});
   const Kernel kernel = make_kernel(p, Ending::plain, 1);
   std::string why;
   EXPECT_TRUE(target.tactics(kernel, &why).empty());
-  EXPECT_NE(why.find("f32"), std::string::npos) << why;
+  EXPECT_NE(why.find("c64"), std::string::npos) << why;
 }
 
 }  // namespace
