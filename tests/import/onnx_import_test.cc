@@ -77,6 +77,19 @@ TEST(OnnxImport, KeepsNamesSymbolsAndSources) {
   EXPECT_EQ((*graph)->outputs()[0].value->type().text(), "f32[batch_size,4]");
 }
 
+TEST(OnnxImport, QuestionMarksAreNotOneSize) {
+  WireWriter g;
+  g.message(11, value_info("x", 1, {"?", "3", "?", "?"}));
+  g.message(1, node("Relu", {"x"}, {"out"}));
+  g.message(12, value_info("out", 1, {"?", "3", "?", "?"}));
+  const auto graph = read(model(g));
+  ASSERT_TRUE(graph) << graph.error().message();
+  const Dims& dims = (*graph)->input(0)->type().dims;
+  EXPECT_FALSE(dims[0] == dims[2]);
+  EXPECT_FALSE(dims[2] == dims[3]);
+  EXPECT_EQ((*graph)->outputs()[0].value->type(), (*graph)->input(0)->type());
+}
+
 TEST(OnnxImport, ErrorsNameNodeOperatorAndOpset) {
   WireWriter g;
   g.message(11, value_info("x", 1, {"2"}));
