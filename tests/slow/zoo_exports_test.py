@@ -7,14 +7,17 @@ import zoo_support as zoo
 from zoo_support import NETWORKS, ZooTest, main, run_burnish, session
 
 import torch
-import transformers
+import torchvision
 
 
 class Export(ZooTest):
     def test_networks(self) -> None:
-        for name in zoo.chosen():
+        originals = [(name, NETWORKS[name][0]) for name in zoo.chosen()]
+        if "vit_b16" in zoo.chosen():
+            originals.append(("vit_b16", torchvision.models.vit_b_16))
+        for name, make in originals:
             with self.subTest(name), tempfile.TemporaryDirectory(prefix="burnish-zoo-") as folder:
-                model = zoo.original(NETWORKS[name][0])
+                model = zoo.original(make)
                 values = zoo.inputs(name, NETWORKS[name][1])
                 expected = zoo.run_original(name, model, values)
                 module = zoo.Logits(model) if name == "gpt2" else model
