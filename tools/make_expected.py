@@ -253,6 +253,15 @@ def window(op_type):
     return run
 
 
+def svm_kernel(a, b, kernel="linear", gamma=1.0, coef=0.0, degree=3.0):
+    product = a @ b.T
+    if kernel == "rbf":
+        return np.exp(-gamma * ((a[:, None] - b[None]) ** 2).sum(-1))
+    if kernel == "poly":
+        return (gamma * product + coef) ** degree
+    return product if kernel == "linear" else np.tanh(gamma * product + coef)
+
+
 def lrn(x, size, alpha=1e-4, beta=0.75, bias=1.0):
     squares = np.zeros_like(x)
     for c in range(x.shape[1]):
@@ -376,6 +385,7 @@ ORACLES = {
     "dynamic_resize": plain("Resize", {"coordinates": "coordinate_transformation_mode", "nearest": "nearest_mode",
                                        "cubic_a": "cubic_coeff_a", "extrapolation": "extrapolation_value",
                                        "policy": "keep_aspect_ratio_policy"}),
+    "svm_kernel": elementwise(svm_kernel),
     "rnn": recurrent(1),
     "gru": recurrent(3),
     "lstm": recurrent(4),

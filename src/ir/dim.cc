@@ -134,7 +134,12 @@ Dim DimAccess::build(int64_t constant, std::vector<Term> terms) {
   return Dim(std::shared_ptr<const Dim::Expr>(std::move(e)));
 }
 
+// What a symbol is at most when nobody says more. Exporters write this number, or a larger one, for "to the end": an axis
+// that is known to be shorter is not cut by it.
+constexpr int64_t kLongest = 1'000'000'000;
+
 Dim Dim::symbol(std::string_view name, Range range) {
+  if (range == Range{}) range.high = kLongest;
   Atom a;
   a.name = std::string(name);
   a.range = range;

@@ -120,7 +120,8 @@ void collect(const Graph& graph, RangeMap& ranges) {
 RangeMap narrowed_symbols(const Graph& graph) {
   RangeMap ranges = graph.symbol_ranges();
   collect(graph, ranges);
-  std::erase_if(ranges, [](const auto& entry) { return entry.second == Range{}; });
+  const Range any = Dim::symbol("any").range();
+  std::erase_if(ranges, [&](const auto& entry) { return entry.second == any || entry.second == Range{}; });
   return ranges;
 }
 

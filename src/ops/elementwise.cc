@@ -8,6 +8,7 @@
 #include "ops/support/contents.h"
 #include "ops/support/lowering.h"
 #include "ops/support/scalars.h"
+#include "ops/support/sizes.h"
 #include "ops/support/strided.h"
 
 namespace burnish {
@@ -62,6 +63,7 @@ Status infer(InferContext& c) {
       return {};
     }
     dims = TRY(c.broadcast(dims, c.type(i).dims));
+    shorten(c, dims);
   }
   if (holds_contents(dtype))
     if (auto contents = fold(c, dims, argument)) c.result_contents(0, std::move(*contents));

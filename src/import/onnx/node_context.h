@@ -123,8 +123,10 @@ std::span<const OperatorRow> quantize_rows();
 std::span<const OperatorRow> control_rows();
 std::span<const OperatorRow> other_rows();
 std::span<const OperatorRow> sequence_rows();
-std::span<const OperatorRow> ml_rows();        // ai.onnx.ml
-std::span<const OperatorRow> preview_rows();   // ai.onnx.preview
-std::span<const OperatorRow> training_rows();  // ai.onnx.preview.training
+std::span<const OperatorRow> ml_rows();         // ai.onnx.ml
+std::span<const OperatorRow> preview_rows();    // ai.onnx.preview
+std::span<const OperatorRow> training_rows();   // ai.onnx.preview.training
+std::span<const OperatorRow> microsoft_rows();  // com.microsoft
+std::span<const OperatorRow> microsoft_quantized_rows();
 
 }  // namespace burnish::onnx

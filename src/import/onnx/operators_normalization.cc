@@ -84,6 +84,7 @@ constexpr OperatorRow kRows[] = {
     {"InstanceNormalization", 1, nullptr, "instance_norm", "-consumed_inputs, epsilon=1e-05"},
     {"LayerNormalization", 17, layer_norm, {}},
     {"RMSNormalization", 23, rms_norm, {}},
+    {"SimplifiedLayerNormalization", 1, rms_norm, {}},  // what ONNX Runtime writes
     {"GroupNormalization", 18, group_norm, {}},
     {"LRN", 1, nullptr, "lrn", "alpha=0.0001, beta=0.75, bias=1.0"},
     {"LpNormalization", 1, nullptr, "lp_normalize", "axis=-1, p=2"},

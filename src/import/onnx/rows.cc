@@ -25,10 +25,12 @@ const OperatorRow* find_row(std::string_view domain, std::string_view op_type, i
       gather({elementwise_rows(), activation_rows(), shape_rows(), index_rows(), reduce_rows(), network_rows(),
               normalization_rows(), quantize_rows(), control_rows(), sequence_rows(), other_rows()});
   static const Rows ml = gather({ml_rows()}), preview = gather({preview_rows()}), training = gather({training_rows()});
+  static const Rows microsoft = gather({microsoft_rows(), microsoft_quantized_rows()});
   const Rows* table = domain == "ai.onnx"                    ? &main
                       : domain == "ai.onnx.ml"               ? &ml
                       : domain == "ai.onnx.preview"          ? &preview
                       : domain == "ai.onnx.preview.training" ? &training
+                      : domain == "com.microsoft"            ? &microsoft
                                                              : nullptr;
   if (table == nullptr) return nullptr;
   const Rows& rows = *table;

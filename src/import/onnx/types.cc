@@ -14,9 +14,11 @@ namespace burnish::onnx {
 // with a printable name of its own.
 Dim Importer::symbol(std::string_view parameter, Graph& graph) {
   if (const auto it = symbols_.find(parameter); it != symbols_.end()) return it->second;
-  // "?" and the like are no names: exporters write them for any size they do not know.
-  const bool named = std::ranges::any_of(parameter, [](unsigned char c) { return std::isalnum(c) != 0; });
-  if (!bind_symbols_ || !named) return graph.fresh_symbol();
+  // "?", "-1", "None": some exporters write what they don't know, several times, with no word that the sizes are equal.
+  const bool unknown = parameter == "None" || std::ranges::none_of(parameter, [](unsigned char ch) {
+                         return std::isalpha(ch) != 0 || ch >= 0x80;
+                       });
+  if (!bind_symbols_ || unknown) return graph.fresh_symbol();
   std::string name;
   for (char c : parameter.substr(0, 64)) name += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
   if (name.empty() || std::isdigit(static_cast<unsigned char>(name[0])) != 0) name.insert(0, "d");

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "ops/support/sizes.h"
+
 namespace burnish::ops {
 
 Value* Compose::op(std::string_view name, std::initializer_list<Value*> operands, AttributeMap attributes) {
@@ -128,6 +130,7 @@ Status infer_broadcast(InferContext& context) {
       return {};
     }
     dims = TRY(context.broadcast(dims, context.type(i).dims));
+    shorten(context, dims);
   }
   context.result(0, Type::tensor(dtype, std::move(dims)));
   return {};

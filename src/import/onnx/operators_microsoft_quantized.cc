@@ -1,0 +1,256 @@
+// Quantised operators of ONNX Runtime (domain com.microsoft): quantize and dequantize around plain operators.
+
+#include <fmt/format.h>
+
+#include "import/onnx/node_context.h"
+
+namespace burnish::onnx {
+namespace {
+
+Status need_inputs(NodeContext& c, std::initializer_list<std::size_t> inputs) {
+  for (std::size_t i : inputs) {
+    if (!c.has(i)) return c.error(fmt::format("input {} is missing", i));
+  }
+  return {};
+}
+
+Value* scalar(NodeContext& c, Value* v) {
+  if (v == nullptr || !v->type().is_ranked_tensor() || v->type().rank() != 1 || !(v->type().dims[0] == Dim(1)))
+    return v;
+  return c.op("reshape", {v}, {{"shape", Dims{}}});
+}
+
+// Inputs i, i + 1, i + 2: a tensor, its scale and its zero point.
+Value* read(NodeContext& c, std::size_t i, int64_t axis = 1) {
+  return c.op("dequantize", {c.in(i), scalar(c, c.in(i + 1)), scalar(c, c.in(i + 2))},
+              {{"axis", axis}, {"dtype", DType::f32}});
+}
+
+// Inputs i, i + 1: scale and zero point of the result.
+Status write(NodeContext& c, Value* y, std::size_t i) {
+  const DType dtype = c.has(i + 1) ? c.dtype(i + 1) : c.dtype(0);
+  c.give(c.op("quantize", {y, scalar(c, c.in(i)), scalar(c, c.in(i + 1))}, {{"axis", int64_t{1}}, {"dtype", dtype}}));
+  return {};
+}
+
+template <const char* target>
+Status binary(NodeContext& c) {
+  TRY(need_inputs(c, {0, 1, 3, 4, 6}));
+  return write(c, c.op(target, {read(c, 0), read(c, 3)}), 6);
+}
+constexpr char kAdd[] = "add", kMul[] = "mul";
+
+Status sigmoid(NodeContext& c) {
+  TRY(need_inputs(c, {0, 1, 3}));
+  return write(c, c.op("sigmoid", {read(c, 0)}), 3);
+}
+
+Status leaky_relu(NodeContext& c) {
+  TRY(need_inputs(c, {0, 1, 3}));
+  return write(c, c.op("leaky_relu", {read(c, 0)}, {{"alpha", c.real("alpha", 0.01F)}}), 3);
+}
+
+// Before opset 13 rows were everything from `axis` on.
+Status softmax(NodeContext& c) {
+  TRY(need_inputs(c, {0, 1, 3}));
+  const Dims dims = TRY(c.dims(0));
+  const int64_t axis = TRY(c.axis(c.integer("axis", -1), static_cast<int64_t>(dims.size())));
+  Value* x = read(c, 0);
+  if (c.integer("opset", 13) >= 13) return write(c, c.op("softmax", {x}, {{"axis", axis}}), 3);
+  const auto split = static_cast<std::size_t>(axis);
+  const Dims matrix = {product(std::span(dims).first(split)), product(std::span(dims).subspan(split))};
+  Value* y = c.op("softmax", {c.op("reshape", {x}, {{"shape", matrix}})}, {{"axis", int64_t{-1}}});
+  return write(c, c.op("reshape", {y}, {{"shape", dims}}), 3);
+}
+
+// Pools work on channels in the second axis.
+Result<Value*> channels_first(NodeContext& c, Value* x, bool back = false) {
+  if (c.integer("channels_last", 0) == 0) return x;
+  const int64_t rank = TRY(c.rank(0));
+  Ints order = {0};
+  if (back) {
+    for (int64_t i = 2; i < rank; ++i) order.push_back(i);
+    order.push_back(1);
+  } else {
+    order.push_back(rank - 1);
+    for (int64_t i = 1; i < rank - 1; ++i) order.push_back(i);
+  }
+  return c.op("transpose", {x}, {{"permutation", order}});
+}
+
+Status global_average_pool(NodeContext& c) {
+  TRY(need_inputs(c, {0, 1, 3}));
+  Value* y = c.op("global_average_pool", {TRY(channels_first(c, read(c, 0)))});
+  return write(c, TRY(channels_first(c, y, true)), 3);
+}
+
+Status average_pool(NodeContext& c) {
+  TRY(need_inputs(c, {0, 1, 3}));
+  const Ints kernel = c.ints("kernel_shape");
+  const std::size_t n = kernel.size();
+  Value* y = c.op("average_pool", {TRY(channels_first(c, read(c, 0)))},
+                  {{"kernel", kernel},
+                   {"strides", c.ints("strides", Ints(n, 1))},
+                   {"pads", c.ints("pads", Ints(2 * n, 0))},
+                   {"auto_pad", c.string("auto_pad", "NOTSET")},
+                   {"ceil", c.integer("ceil_mode", 0)},
+                   {"count_include_pad", c.integer("count_include_pad", 0)}});
+  return write(c, TRY(channels_first(c, y, true)), 3);
+}
+
+// Inputs: scale and zero point of the result, then three per part.
+Status concat(NodeContext& c) {
+  if (c.input_count() < 5 || (c.input_count() - 2) % 3 != 0) return c.error("the inputs do not come in threes");
+  TRY(need_inputs(c, {0}));
+  std::vector<Value*> parts;
+  for (std::size_t i = 2; i < c.input_count(); i += 3) {
+    TRY(need_inputs(c, {i, i + 1}));
+    parts.push_back(read(c, i));
+  }
+  Value* y = c.op("concat", parts, {{"axis", c.integer("axis", 0)}});
+  const DType dtype = c.has(1) ? c.dtype(1) : c.dtype(2);
+  c.give(c.op("quantize", {y, scalar(c, c.in(0)), scalar(c, c.in(1))}, {{"axis", int64_t{1}}, {"dtype", dtype}}));
+  return {};
+}
+
+// The bias is in units of both scales; without a scale for it the result stays in f32.
+Status gemm(NodeContext& c) {
+  TRY(need_inputs(c, {0, 1, 3, 4}));
+  const bool turned = c.integer("transB", 0) != 0;
+  Value* bias = nullptr;
+  if (c.has(6)) {
+    Value* unit = c.op("mul", {scalar(c, c.in(1)), scalar(c, c.in(4))});
+    bias = c.op("mul", {c.cast(c.in(6), DType::f32), unit});
+    if (c.real("alpha", 1) != 1) bias = c.op("mul", {bias, c.number(bias, c.real("alpha", 1))});
+  }
+  Value* y =
+      c.op("gemm", {read(c, 0), read(c, 3, turned ? 0 : 1), bias},
+           {{"alpha", c.real("alpha", 1)}, {"trans_a", c.integer("transA", 0)}, {"trans_b", c.integer("transB", 0)}});
+  if (c.has(7)) return write(c, y, 7);
+  c.give(y);
+  return {};
+}
+
+// A's elements as ONNX's DynamicQuantizeLinear makes them, and back.
+Value* rounded(NodeContext& c, Value* x, int64_t rank) {
+  Ints axes;
+  for (int64_t i = 0; i < rank; ++i) axes.push_back(i);
+  const auto extreme = [&](std::string_view kind) {
+    Value* r = c.op("reduce", {x}, {{"kind", std::string(kind)}, {"axes", axes}, {"keep", int64_t{0}}});
+    return c.op(kind, {r, c.number(x, 0)});
+  };
+  Value *low = extreme("min"), *high = extreme("max");
+  Value* scale = c.op("div", {c.op("sub", {high, low}), c.number(x, 255)});
+  Value* zero = c.op("round_even", {c.op("div", {c.op("neg", {low}), scale})});
+  zero = c.op("select", {c.op("eq", {scale, c.number(x, 0)}), c.number(x, 0), zero});
+  Value* point = c.op("cast", {zero}, {{"dtype", DType::u8}});
+  Value* q = c.op("quantize", {x, scale, point}, {{"axis", int64_t{0}}, {"dtype", DType::u8}});
+  return c.op("dequantize", {q, scale, point}, {{"axis", int64_t{0}}, {"dtype", DType::f32}});
+}
+
+Status dynamic_matmul(NodeContext& c) {
+  TRY(need_inputs(c, {0, 1, 2}));
+  const int64_t rank = TRY(c.rank(0));
+  Value* b = c.op("dequantize", {c.in(1), scalar(c, c.in(2)), scalar(c, c.in(3))},
+                  {{"axis", int64_t{-1}}, {"dtype", DType::f32}});
+  Value* y = c.op("matmul", {rounded(c, c.in(0), rank), b});
+  c.give(c.has(4) ? c.op("add", {y, c.in(4)}) : y);
+  return {};
+}
+
+// A, B, their scales, their zero points, a bias.
+Status matmul_to_float(NodeContext& c) {
+  TRY(need_inputs(c, {0, 1, 2, 3}));
+  const auto side = [&](std::size_t i) {
+    return c.op("dequantize", {c.in(i), scalar(c, c.in(i + 2)), scalar(c, c.in(i + 4))},
+                {{"axis", int64_t{i == 0 ? -2 : -1}}, {"dtype", DType::f32}});
+  };
+  Value* y = c.op("matmul", {side(0), side(1)});
+  c.give(c.has(6) ? c.op("add", {y, c.in(6)}) : y);
+  return {};
+}
+
+// B holds the weights [N, K] in blocks of the last axis, several to a byte, the lowest bits first.
+Status matmul_bits(NodeContext& c) {
+  TRY(need_inputs(c, {0, 1, 2}));
+  const int64_t k = c.integer("K", 0), n = c.integer("N", 0), bits = c.integer("bits", 4);
+  const int64_t block = c.integer("block_size", 0);
+  if (k < 1 || n < 1 || block < 1 || k > 1 << 30 || n > 1 << 30 || block > 1 << 20)
+    return c.error("attributes 'K', 'N' and 'block_size' must be positive");
+  if (bits != 2 && bits != 4 && bits != 8) return c.error("2, 4 and 8 bits are supported");
+  if (c.has(4)) return c.error("columns in another order (g_idx) are not supported");
+  const int64_t blocks = (k + block - 1) / block, each = 8 / bits, bytes = block / each;
+  // [rows, m bytes] -> [rows, m * each] numbers.
+  const auto unpacked = [&](Value* x, int64_t m) {
+    x = c.op("reshape", {x}, {{"shape", Dims{n, m, 1}}});
+    if (each == 1) return c.op("reshape", {x}, {{"shape", Dims{n, m}}});
+    std::vector<Value*> parts;
+    for (int64_t i = 0; i < each; ++i) {
+      Value* shifted = c.op("shift_right", {x, c.number(x, static_cast<double>(i * bits))});
+      parts.push_back(c.op("bit_and", {shifted, c.number(x, static_cast<double>((1 << bits) - 1))}));
+    }
+    return c.op("reshape", {c.op("concat", parts, {{"axis", int64_t{2}}})}, {{"shape", Dims{n, m * each}}});
+  };
+  const DType dtype = c.dtype(0);
+  Value* weights = c.cast(unpacked(c.in(1), blocks * bytes), DType::f32);
+  weights = c.op("reshape", {weights}, {{"shape", Dims{n, blocks, block}}});
+  Value* zero = c.b().scalar(DType::f32, static_cast<double>(1 << (bits - 1)));
+  if (c.has(3)) {
+    zero = c.in(3);
+    if (!is_float(c.dtype(3))) {
+      // Rows of zero points are filled up to whole bytes.
+      const int64_t row = (blocks + each - 1) / each;
+      zero = unpacked(zero, row);
+      if (row * each != blocks)
+        zero = c.op("slice", {zero}, {{"starts", Dims{0, 0}}, {"sizes", Dims{n, blocks}}, {"steps", Ints{1, 1}}});
+    }
+    zero = c.op("reshape", {c.cast(zero, DType::f32)}, {{"shape", Dims{n, blocks, 1}}});
+  }
+  Value* scale = c.op("reshape", {c.cast(c.in(2), DType::f32)}, {{"shape", Dims{n, blocks, 1}}});
+  weights = c.op("mul", {c.op("sub", {weights, zero}), scale});
+  weights = c.op("reshape", {weights}, {{"shape", Dims{n, blocks * block}}});
+  if (blocks * block != k)
+    weights = c.op("slice", {weights}, {{"starts", Dims{0, 0}}, {"sizes", Dims{n, k}}, {"steps", Ints{1, 1}}});
+  weights = c.op("transpose", {c.cast(weights, dtype)}, {{"permutation", Ints{1, 0}}});
+  Value* y = c.op("matmul", {c.in(0), weights});
+  c.give(c.has(5) ? c.op("add", {y, c.in(5)}) : y);
+  return {};
+}
+
+Status quantize(NodeContext& c) {
+  TRY(need_inputs(c, {0, 1}));
+  const DType dtype = c.has(2) ? c.dtype(2) : DType::u8;
+  c.give(c.op("quantize", {c.in(0), scalar(c, c.in(1)), scalar(c, c.in(2))},
+              {{"axis", c.integer("axis", 1)}, {"block", c.integer("block_size", 0)}, {"dtype", dtype}}));
+  return {};
+}
+
+Status dequantize(NodeContext& c) {
+  TRY(need_inputs(c, {0, 1}));
+  c.give(c.op("dequantize", {c.in(0), scalar(c, c.in(1)), scalar(c, c.in(2))},
+              {{"axis", c.integer("axis", 1)}, {"block", c.integer("block_size", 0)}, {"dtype", c.dtype(1)}}));
+  return {};
+}
+
+constexpr OperatorRow kRows[] = {
+    {"QuantizeLinear", 1, quantize, {}},
+    {"DequantizeLinear", 1, dequantize, {}},
+    {"QLinearAdd", 1, binary<kAdd>, {}},
+    {"QLinearMul", 1, binary<kMul>, {}},
+    {"QLinearSigmoid", 1, sigmoid, {}},
+    {"QLinearLeakyRelu", 1, leaky_relu, {}},
+    {"QLinearSoftmax", 1, softmax, {}},
+    {"QLinearGlobalAveragePool", 1, global_average_pool, {}},
+    {"QLinearAveragePool", 1, average_pool, {}},
+    {"QLinearConcat", 1, concat, {}},
+    {"QGemm", 1, gemm, {}},
+    {"DynamicQuantizeMatMul", 1, dynamic_matmul, {}},
+    {"MatMulIntegerToFloat", 1, matmul_to_float, {}},
+    {"MatMulNBits", 1, matmul_bits, {}},
+};
+
+}  // namespace
+
+std::span<const OperatorRow> microsoft_quantized_rows() { return kRows; }
+
+}  // namespace burnish::onnx

@@ -1,0 +1,228 @@
+"""Operators of ONNX Runtime's own domain and of ai.onnx.ml: what ONNX Runtime gives on one-node models is what
+references and engines give."""
+
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import helper, numpy_helper
+
+PROGRAM = os.environ["BURNISH_PROGRAM"]
+RANDOM = np.random.default_rng(7)
+
+
+def f32(*shape, low=-2.0, high=2.0):
+    return RANDOM.uniform(low, high, shape).astype(np.float32)
+
+
+def u8(*shape):
+    return RANDOM.integers(0, 256, shape).astype(np.uint8)
+
+
+def i8(*shape):
+    return RANDOM.integers(-128, 128, shape).astype(np.int8)
+
+
+def scale(value):
+    return np.array(value, np.float32)
+
+
+def zero(value, dtype=np.uint8):
+    return np.array(value, dtype)
+
+
+MS, ML = "com.microsoft", "ai.onnx.ml"
+X = (lambda: [u8(2, 3, 4), scale(0.05), zero(120)])
+
+# Name, domain, operator, inputs (None: absent), attributes, number of outputs.
+CASES = [
+    ("fused_conv_relu", MS, "FusedConv", [f32(1, 3, 6, 6), f32(4, 3, 3, 3), f32(4)],
+     {"activation": "Relu", "pads": [1, 1, 1, 1]}, 1),
+    ("fused_conv_sum_leaky", MS, "FusedConv", [f32(1, 2, 5, 5), f32(2, 2, 3, 3), f32(2), f32(1, 2, 3, 3)],
+     {"activation": "LeakyRelu", "activation_params": [0.2]}, 1),
+    ("fused_conv_clip", MS, "FusedConv", [f32(1, 2, 5, 5), f32(2, 2, 3, 3)],
+     {"activation": "Clip", "activation_params": [-1.0, 2.0], "strides": [2, 2]}, 1),
+    ("fused_gemm", MS, "FusedGemm", [f32(3, 4), f32(5, 4), f32(5)],
+     {"activation": "LeakyRelu", "activation_alpha": 0.1, "transB": 1, "alpha": 0.5}, 1),
+    ("fused_matmul", MS, "FusedMatMul", [f32(2, 4, 3), f32(2, 4, 5)], {"transA": 1, "alpha": 0.5}, 1),
+    ("fused_matmul_batch", MS, "FusedMatMul", [f32(3, 2, 4), f32(2, 4, 5)], {"transBatchA": 1}, 1),
+    ("gelu", MS, "Gelu", [f32(3, 4)], {}, 1),
+    ("bias_gelu", MS, "BiasGelu", [f32(3, 4), f32(4)], {}, 1),
+    ("fast_gelu", MS, "FastGelu", [f32(3, 4), f32(4)], {}, 1),
+    ("quick_gelu", MS, "QuickGelu", [f32(3, 4)], {"alpha": 1.5}, 1),
+    ("skip_layer_norm", MS, "SkipLayerNormalization", [f32(2, 3, 8), f32(2, 3, 8), f32(8), f32(8), f32(8)],
+     {"epsilon": 1e-5}, [1, 0, 0, 1]),
+    ("skip_rms_norm", MS, "SkipSimplifiedLayerNormalization", [f32(2, 3, 8), f32(2, 3, 8), f32(8)],
+     {"epsilon": 1e-5}, [1, 0, 0, 1]),
+    ("rms_norm", "", "SimplifiedLayerNormalization", [f32(2, 3, 8), f32(8)], {"axis": -1, "epsilon": 1e-5}, 1),
+    ("embed_layer_norm", MS, "EmbedLayerNormalization",
+     [RANDOM.integers(0, 9, (2, 4)).astype(np.int32), RANDOM.integers(0, 2, (2, 4)).astype(np.int32), f32(9, 8), f32(6, 8),
+      f32(2, 8), f32(8), f32(8), np.array([[1, 1, 1, 0], [1, 1, 0, 0]], np.int32)], {"epsilon": 1e-5}, 2),
+    ("attention", MS, "Attention", [f32(2, 4, 8), f32(8, 24), f32(24)], {"num_heads": 2}, 1),
+    ("attention_masked", MS, "Attention", [f32(2, 4, 8), f32(8, 24), f32(24), np.array([[1, 1, 1, 0], [1, 1, 1, 1]], np.int32)],
+     {"num_heads": 2}, 1),
+    ("attention_causal_past", MS, "Attention", [f32(1, 3, 8), f32(8, 24), f32(24), None, f32(2, 1, 2, 2, 4)],
+     {"num_heads": 2, "unidirectional": 1}, 2),
+    ("multi_head_attention", MS, "MultiHeadAttention", [f32(2, 3, 8), f32(2, 5, 8), f32(2, 5, 8), f32(24)],
+     {"num_heads": 2}, 1),
+    ("multi_head_attention_bias", MS, "MultiHeadAttention",
+     [f32(1, 3, 8), f32(1, 3, 8), f32(1, 3, 8), None, None, f32(1, 2, 3, 3)], {"num_heads": 2, "scale": 0.3}, 1),
+    ("rotary", MS, "RotaryEmbedding", [f32(2, 3, 8), np.array([[0, 1, 2], [1, 3, 5]], np.int64), f32(8, 2), f32(8, 2)], {}, 1),
+    ("rotary_offset", MS, "RotaryEmbedding", [f32(2, 3, 8), np.array([4], np.int64), f32(8, 2), f32(8, 2)],
+     {"interleaved": 1}, 1),
+    ("qlinear_add", MS, "QLinearAdd", [*X(), u8(4), scale(0.02), zero(3), scale(0.09), zero(128)], {}, 1),
+    ("qlinear_mul", MS, "QLinearMul", [*X(), u8(2, 3, 4), scale(0.02), zero(3), scale(0.3), zero(128)], {}, 1),
+    ("qlinear_sigmoid", MS, "QLinearSigmoid", [*X(), scale(1 / 256), zero(0)], {}, 1),
+    ("qlinear_leaky_relu", MS, "QLinearLeakyRelu", [*X(), scale(0.05), zero(60)], {"alpha": 0.1}, 1),
+    ("qlinear_softmax", MS, "QLinearSoftmax", [*X(), scale(1 / 256), zero(0)], {"axis": -1, "opset": 13}, 1),
+    ("qlinear_global_average_pool", MS, "QLinearGlobalAveragePool", [u8(1, 3, 4, 4), scale(0.1), zero(8), scale(0.1), zero(9)],
+     {"channels_last": 0}, 1),
+    ("qlinear_average_pool", MS, "QLinearAveragePool", [u8(1, 3, 6, 6), scale(0.1), zero(8), scale(0.1234567), zero(9)],
+     {"kernel_shape": [2, 2], "strides": [2, 2]}, 1),
+    ("qlinear_concat", MS, "QLinearConcat", [scale(0.1), zero(100), u8(2, 3), scale(0.05), zero(3), u8(2, 2), scale(0.2), zero(130)],
+     {"axis": 1}, 1),
+    ("qgemm", MS, "QGemm", [u8(3, 4), scale(0.05), zero(120), u8(4, 5), scale(0.02), zero(110),
+                            np.arange(5, dtype=np.int32) * 50, scale(0.1), zero(128)], {}, 1),
+    ("qgemm_float", MS, "QGemm", [u8(3, 4), scale(0.05), zero(120), u8(4, 5), scale(0.02), zero(110)], {}, 1),
+    ("matmul_to_float", MS, "MatMulIntegerToFloat", [u8(3, 4), u8(4, 5), scale(0.05), scale(0.02), zero(9), zero(99), f32(5)], {}, 1),
+    ("dynamic_matmul", MS, "DynamicQuantizeMatMul", [f32(3, 4), u8(4, 5), scale([0.02]), zero([110])], {}, 1),
+    ("matmul_4_bits", MS, "MatMulNBits", [f32(3, 40), u8(6, 3, 8), f32(18, low=0.1)], {"K": 40, "N": 6, "bits": 4, "block_size": 16}, 1),
+    ("matmul_4_bits_zero", MS, "MatMulNBits", [f32(3, 48), u8(6, 3, 8), f32(18, low=0.1), u8(12)],
+     {"K": 48, "N": 6, "bits": 4, "block_size": 16}, 1),
+]
+
+TREES = {
+    "nodes_treeids": [0, 0, 0, 0, 0, 1, 1, 1, 2], "nodes_nodeids": [0, 1, 2, 3, 4, 0, 1, 2, 0],
+    "nodes_featureids": [0, 1, 0, 0, 0, 2, 0, 0, 0],
+    "nodes_modes": ["BRANCH_LEQ", "BRANCH_GT", "LEAF", "LEAF", "LEAF", "BRANCH_LT", "LEAF", "LEAF", "LEAF"],
+    "nodes_values": [0.5, -0.2, 0.0, 0.0, 0.0, 0.1, 0.0, 0.0, 0.0],
+    "nodes_truenodeids": [1, 2, 0, 0, 0, 1, 0, 0, 0], "nodes_falsenodeids": [4, 3, 0, 0, 0, 2, 0, 0, 0],
+    "nodes_missing_value_tracks_true": [0] * 9, "nodes_hitrates": [1.0] * 9,
+}
+LEAVES = {"treeids": [0, 0, 0, 0, 1, 1, 2], "nodeids": [2, 2, 3, 4, 1, 2, 0], "ids": [0, 1, 2, 0, 1, 2, 1],
+          "weights": [0.5, 0.25, 0.125, 0.75, 0.2, 0.4, 0.1]}
+
+
+def trees(prefix, targets, sign=1, **more):
+    """Of several targets the first leaf counts for two."""
+    leaves = {f"{prefix}_{k}": v[targets == 1:] for k, v in LEAVES.items()}
+    if targets == 1:
+        leaves[f"{prefix}_ids"] = [0] * 6
+    leaves[f"{prefix}_weights"] = [w * (sign if i % 2 else 1) for i, w in enumerate(leaves[f"{prefix}_weights"])]
+    return {**TREES, **leaves, **more}
+
+
+def linear(classes, **more):
+    return {"coefficients": [0.1 * i - 0.4 for i in range(4 * classes)], "intercepts": [0.1 * i for i in range(classes)], **more}
+
+
+def texts(*values):
+    return np.array(values, object)
+
+
+CASES += [
+    ("trees", ML, "TreeEnsembleRegressor", [f32(6, 4)], trees("target", 3, n_targets=3), 1),
+    ("trees_least", ML, "TreeEnsembleRegressor", [f32(6, 4)], trees("target", 1, n_targets=1, aggregate_function="MIN", base_values=[0.1]), 1),
+    ("trees_average", ML, "TreeEnsembleRegressor", [f32(6, 4)], trees("target", 1, n_targets=1, aggregate_function="AVERAGE"), 1),
+    ("trees_classes", ML, "TreeEnsembleClassifier", [f32(6, 4)],
+     trees("class", 3, classlabels_int64s=[7, 8, 9], post_transform="SOFTMAX"), 2),
+    ("trees_names", ML, "TreeEnsembleClassifier", [f32(6, 4)], trees("class", 3, classlabels_strings=["a", "b", "c"]), 2),
+    ("trees_two_classes", ML, "TreeEnsembleClassifier", [f32(6, 4)], trees("class", 1, classlabels_int64s=[4, 5]), 2),
+    ("trees_two_classes_mixed", ML, "TreeEnsembleClassifier", [f32(6, 4)], trees("class", 1, -1, classlabels_int64s=[4, 5]), 2),
+    ("trees_two_classes_logistic", ML, "TreeEnsembleClassifier", [f32(6, 4)],
+     trees("class", 1, -1, classlabels_int64s=[4, 5], post_transform="LOGISTIC"), 2),
+    ("linear_regressor", ML, "LinearRegressor", [f32(5, 4)], linear(2, targets=2), 1),
+    ("linear_classifier", ML, "LinearClassifier", [f32(5, 4)], linear(3, classlabels_ints=[1, 2, 3], post_transform="SOFTMAX"), 2),
+    ("linear_classifier_logistic", ML, "LinearClassifier", [f32(5, 4)],
+     linear(3, classlabels_strings=["x", "y", "z"], post_transform="LOGISTIC"), 2),
+    ("linear_two_classes", ML, "LinearClassifier", [f32(5, 4)], linear(2, classlabels_ints=[3, 9], post_transform="SOFTMAX"), 2),
+    ("scaler", ML, "Scaler", [f32(3, 4)], {"offset": [0.1, 0.2, 0.3, 0.4], "scale": [1.0, 2.0, 3.0, 4.0]}, 1),
+    ("scaler_integers", ML, "Scaler", [np.arange(6, dtype=np.int64).reshape(2, 3)], {"offset": [2.0], "scale": [0.5]}, 1),
+    ("normalizer_max", ML, "Normalizer", [f32(3, 4, low=0.1)], {"norm": "MAX"}, 1),
+    ("normalizer_l1", ML, "Normalizer", [f32(3, 4)], {"norm": "L1"}, 1),
+    ("normalizer_l2", ML, "Normalizer", [f32(3, 4)], {"norm": "L2"}, 1),
+    ("imputer", ML, "Imputer", [np.array([[1, np.nan, 3], [np.nan, 5, np.nan]], np.float32)],
+     {"imputed_value_floats": [10.0, 20.0, 30.0], "replaced_value_float": float("nan")}, 1),
+    ("imputer_integers", ML, "Imputer", [np.array([[1, -1], [-1, 4]], np.int64)],
+     {"imputed_value_int64s": [7], "replaced_value_int64": -1}, 1),
+    ("one_hot_encoder", ML, "OneHotEncoder", [np.array([[3, 1, 5], [1, 1, 9]], np.int64)], {"cats_int64s": [1, 3, 5], "zeros": 1}, 1),
+    ("one_hot_encoder_texts", ML, "OneHotEncoder", [texts("a", "z", "b")], {"cats_strings": ["a", "b"], "zeros": 1}, 1),
+    ("category_mapper", ML, "CategoryMapper", [texts("a", "z", "b")],
+     {"cats_strings": ["a", "b"], "cats_int64s": [4, 6], "default_int64": -7}, 1),
+    ("category_mapper_back", ML, "CategoryMapper", [np.array([6, 1, 4], np.int64)],
+     {"cats_strings": ["a", "b"], "cats_int64s": [4, 6], "default_string": "none"}, 1),
+    ("label_encoder", ML, "LabelEncoder", [texts("a", "z", "b")],
+     {"keys_strings": ["a", "b"], "values_floats": [0.5, 1.5], "default_float": -1.0}, 1),
+    ("feature_vectorizer", ML, "FeatureVectorizer", [f32(2, 3), f32(2, 2)], {"inputdimensions": [3, 2]}, 1),
+    ("svm_linear", ML, "SVMRegressor", [f32(3, 4)],
+     {"coefficients": [0.5, -1.0], "support_vectors": [float(v) for v in f32(8)], "n_supports": 2, "rho": [0.3], "kernel_type": "LINEAR",
+      "kernel_params": [0.5, 0.1, 2.0]}, 1),
+    ("svm_rbf", ML, "SVMRegressor", [f32(3, 4)],
+     {"coefficients": [0.5, -1.0], "support_vectors": [float(v) for v in f32(8)], "n_supports": 2, "rho": [0.3], "kernel_type": "RBF",
+      "kernel_params": [0.5, 0.1, 2.0]}, 1),
+]
+
+
+def write(folder, case):
+    name, domain, op, inputs, attributes, outputs = case
+    wanted = outputs if isinstance(outputs, list) else [1] * outputs
+    names = ["" if x is None else f"x{i}" for i, x in enumerate(inputs)]
+    results = [f"y{i}" if w else "" for i, w in enumerate(wanted)]
+    node = helper.make_node(op, names, results, name=name, domain=domain, **attributes)
+    present = [(n, x) for n, x in zip(names, inputs) if n]
+    def empty(r):
+        return onnx.ValueInfoProto(name=r)
+    graph = helper.make_graph(
+        [node], name,
+        [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape) for n, x in present],
+        [empty(r) for r in results if r])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(MS, 1), helper.make_opsetid("ai.onnx.ml", 3)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    values = session.run(None, dict(present))
+    # The types that ONNX Runtime found, which the reader of cases wants to see.
+    for info, found in zip(graph.output, session.get_outputs()):
+        value = values[[o.name for o in session.get_outputs()].index(found.name)]
+        info.CopyFrom(helper.make_tensor_value_info(info.name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape))
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    place = pathlib.Path(folder, name)
+    data = place / "test_data_set_0"
+    data.mkdir(parents=True)
+    (place / "model.onnx").write_bytes(model.SerializeToString())
+    for kind, tensors in (("input", [x for _, x in present]), ("output", values)):
+        for i, tensor in enumerate(tensors):
+            (data / f"{kind}_{i}.pb").write_bytes(numpy_helper.from_array(np.asarray(tensor)).SerializeToString())
+
+
+class RuntimeOperators(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="burnish-cases-")
+        cls.addClassCleanup(cls.folder.cleanup)
+        for case in CASES:
+            with_context = f"{case[0]}: {{}}"
+            try:
+                write(cls.folder.name, case)
+            except Exception as error:
+                raise RuntimeError(with_context.format(error)) from error
+
+    def run_on(self, where):
+        done = subprocess.run([PROGRAM, "test", self.folder.name, "--on", where, "--atol", "1e-5"], capture_output=True,
+                              text=True)
+        print(f"{where}: {(done.stdout.splitlines() or [''])[-1]}")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_references(self):
+        self.run_on("references")
+
+    def test_engine(self):
+        self.run_on("engine")
+
+
+if __name__ == "__main__":
+    unittest.main()
