@@ -10,6 +10,8 @@
 namespace burnish {
 namespace {
 
+constexpr std::size_t kMaxRank = 64;  // as in every other file format that is read
+
 // Counts a level of nesting for as long as it lives.
 struct Nested {
   explicit Nested(Lexer& lexer) : lexer(lexer) { ++lexer.depth; }
@@ -140,6 +142,7 @@ Result<Type> read_type(Lexer& lexer, const RangeMap& ranges) {
   }
   const std::size_t start = lexer.position();
   Type type = Type::tensor(dtype, TRY(read_dims(lexer, ranges)));
+  if (type.dims.size() > kMaxRank) return lexer.error_at(start, fmt::format("the rank is above {}", kMaxRank));
   for (const Dim& dim : type.dims)
     if (dim.constant().value_or(0) < 0)
       return lexer.error_at(start, fmt::format("the size {} is negative", dim.text()));

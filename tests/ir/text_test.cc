@@ -210,6 +210,8 @@ TEST(GraphText, NestingIsBounded) {
   EXPECT_TRUE(parse_type(repeated("optional<", 60) + "token" + repeated(">", 60)));
   EXPECT_FALSE(parse_type("f32[" + repeated("(", 100'000) + "]"));
   EXPECT_FALSE(parse_type("f32[" + repeated("-", 100'000) + "1]"));
+  EXPECT_FALSE(parse_type("f32[1" + repeated(",1", 64) + "]"));
+  EXPECT_TRUE(parse_type("f32[1" + repeated(",1", 63) + "]"));
   std::string text = "graph @main() {\n";
   for (int i = 0; i < 10'000; ++i) text += "() = f() r() {\n";
   EXPECT_FALSE(parse_graph(text));
