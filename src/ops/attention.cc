@@ -17,6 +17,8 @@ Status infer(InferContext& n) {
   const auto from_end = [](const Type& type, int64_t i) { return type.dims[type.dims.size() - i]; };
   if (equal(from_end(q, 1), from_end(k, 1)) == Truth::no) return n.error("q and k differ in their last dim");
   if (equal(from_end(k, 2), from_end(v, 2)) == Truth::no) return n.error("k and v differ in length");
+  n.require(Requirement::Kind::equal, from_end(q, 1), from_end(k, 1), "the last sizes of q and k");
+  n.require(Requirement::Kind::equal, from_end(k, 2), from_end(v, 2), "the lengths of k and v");
   const auto batch = [](const Type& type) { return Dims(type.dims.begin(), type.dims.end() - 2); };
   Dims dims = TRY(n.broadcast(TRY(n.broadcast(batch(q), batch(k))), batch(v)));
   if (n.has(3) && n.type(3).is_ranked_tensor()) {

@@ -10,9 +10,11 @@ Status infer(InferContext& c) {
   if (!x.ranked) return {};
   if (x.dims.size() > shape.size()) return c.error("x has more dims than shape [" + text(shape) + "]");
   const std::size_t offset = shape.size() - x.dims.size();
-  for (std::size_t i = 0; i < x.dims.size(); ++i)
+  for (std::size_t i = 0; i < x.dims.size(); ++i) {
+    c.require(Requirement::Kind::extends, x.dims[i], shape[i + offset], "a size of x and of the shape");
     if (equal(x.dims[i], 1) == Truth::no && equal(x.dims[i], shape[i + offset]) == Truth::no)
       return c.error("dim " + std::to_string(i) + " of x is neither 1 nor that of shape [" + text(shape) + "]");
+  }
   const auto from = constants(x.dims), to = constants(shape);
   if (from && to)
     if (auto contents = pick_contents(c.contents(0), *to, 0, broadcast_strides(*from, *to)))

@@ -30,6 +30,7 @@ Status infer(InferContext& c) {
         dims[d] = dims[d] + x.dims[d];
         continue;
       }
+      c.require(Requirement::Kind::equal, x.dims[d], dims[d], "the operands' sizes");
       auto common = common_dim(dims[d], x.dims[d]);
       if (!common) return c.error("operands differ in dim " + std::to_string(d));
       dims[d] = std::move(*common);

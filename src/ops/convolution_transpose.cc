@@ -26,6 +26,7 @@ Status infer(InferContext& c) {
   if (groups < 1 || groups > Range::kMax) return c.error("groups must be 1 or more");
   if (equal(x.dims[1], w.dims[0]) == Truth::no)
     return c.error("x has " + x.dims[1].text() + " channels where w wants " + w.dims[0].text());
+  c.require(Requirement::Kind::equal, x.dims[1], w.dims[0], "channels of x and those that w wants");
   if (w.dims[0].is_constant() && w.dims[0].value() % groups != 0)
     return c.error(w.dims[0].text() + " channels do not divide into " + std::to_string(groups) + " groups");
   Dims dims = {x.dims[0], w.dims[1] * Dim(groups)};

@@ -9,9 +9,12 @@ Status infer(InferContext& c) {
   if (x.ranked && indices.ranked) {
     if (x.rank() != indices.rank()) return c.error("indices must have the rank of x");
     const int64_t axis = TRY(c.axis(c.integer("axis"), x.rank()));
-    for (std::size_t d = 0; d < x.dims.size(); ++d)
-      if (d != idx(axis) && less_equal(indices.dims[d], x.dims[d]) == Truth::no)
+    for (std::size_t d = 0; d < x.dims.size(); ++d) {
+      if (d == idx(axis)) continue;
+      c.require(Requirement::Kind::at_most, indices.dims[d], x.dims[d], "sizes of the indices and of x");
+      if (less_equal(indices.dims[d], x.dims[d]) == Truth::no)
         return c.error("indices are larger than x along axis " + std::to_string(d));
+    }
   }
   Type y = indices;
   y.dtype = x.dtype;

@@ -16,6 +16,7 @@ Status infer(InferContext& c) {
   const Dim &m = a.dims[a.dims.size() - 2], &k = a.dims.back(), &n = b.dims.back();
   if (equal(k, b.dims[b.dims.size() - 2]) == Truth::no)
     return c.error("a has " + k.text() + " columns and b " + b.dims[b.dims.size() - 2].text() + " rows");
+  c.require(Requirement::Kind::equal, k, b.dims[b.dims.size() - 2], "columns of a and rows of b");
   const auto a_batch = batch(a), b_batch = batch(b);
   Dims dims = TRY(c.broadcast(Dims(a_batch.begin(), a_batch.end()), Dims(b_batch.begin(), b_batch.end())));
   dims.push_back(m);

@@ -65,9 +65,25 @@ class NodeView {
   const Node& node_;
 };
 
+// What a node takes for granted about sizes that only a run tells: kernels are made for it, so it is checked before them.
+struct Requirement {
+  enum class Kind : uint8_t {
+    equal,       // value == bound
+    at_most,     // value <= bound
+    broadcasts,  // value == bound, or either is 1
+    extends,     // value == bound, or value is 1
+  };
+  Kind kind = Kind::equal;
+  Dim value, bound;
+  std::string what;  // whose sizes: "columns of a and rows of b"
+};
+// Of numbers: does it hold?
+bool holds(Requirement::Kind kind, int64_t value, int64_t bound);
+
 class InferContext : public NodeView {
  public:
-  explicit InferContext(Node& node);
+  // Collects requirements where a list for them is given.
+  explicit InferContext(Node& node, std::vector<Requirement>* requirements = nullptr);
   // Contents of an integer or bool operand where known (row-major, up to 64 elements).
   const std::optional<Dims>& contents(std::size_t i) const;
   // The data of an operand that is a constant; null otherwise.
@@ -83,12 +99,17 @@ class InferContext : public NodeView {
   // Checks used by many: rank known and at least / exactly; axis in range made non-negative; broadcast of dims.
   Result<int64_t> axis(int64_t axis, int64_t rank) const;
   Result<Dims> broadcast(const Dims& a, const Dims& b) const;
+  // For what infer cannot refuse yet. Nothing is kept of what surely holds.
+  void require(Requirement::Kind kind, const Dim& value, const Dim& bound, std::string_view what) const;
+  // The requirements that the results are as they were declared.
+  void require_declared() const;
 
   // Merges what was inferred with the declared types (`keep_declared`) or replaces them.
   Status commit(bool keep_declared);
 
  private:
   Node& mutable_node_;
+  std::vector<Requirement>* requirements_;
   struct Fresh {
     std::string hint;
     Range range;
@@ -224,6 +245,8 @@ Status verify(const Node& node);
 // where inference knows less, refined where it knows more; a contradiction is an error.
 Status infer(Node& node);
 Status infer(Graph& graph);
+// What a run must check before the node, whose operands have their final types. Nodes with regions have none of their own.
+Result<std::vector<Requirement>> requirements(const Node& node);
 // Types and contents of a new node, whose declared types mean nothing yet.
 Status infer_new(Node& node);
 // A sample's one-node graph.

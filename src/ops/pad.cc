@@ -13,14 +13,20 @@ Status infer(InferContext& c) {
   if (before.size() != after.size() || (x.ranked && x.dims.size() != before.size()))
     return c.error("before and after need one entry per axis of x");
   for (const Dims* amounts : {&before, &after})
-    for (const Dim& amount : *amounts)
+    for (const Dim& amount : *amounts) {
+      c.require(Requirement::Kind::at_most, 0, amount, "0 and an amount");
       if (less_equal(0, amount) == Truth::no) return c.error("an amount is negative", "slice x first");
+    }
   if (!x.ranked) {
     c.result(0, x);
     return {};
   }
   Dims dims = x.dims;
   for (std::size_t i = 0; i < dims.size(); ++i) dims[i] = before[i] + dims[i] + after[i];
+  if (*parse_pad_mode(c.string("mode")) != PadMode::constant)
+    for (std::size_t i = 0; i < dims.size(); ++i)
+      if (dims[i] != x.dims[i])
+        c.require(Requirement::Kind::at_most, min(product(dims), 1), x.dims[i], "1 and the size that is padded from");
   c.result(0, Type::tensor(x.dtype, std::move(dims)));
   return {};
 }

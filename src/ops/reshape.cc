@@ -17,6 +17,7 @@ Status infer(InferContext& c) {
   } else if (equal(x.element_count(), product(shape)) == Truth::no) {
     return c.error("as many elements do not fit into [" + text(shape) + "]");
   }
+  c.require(Requirement::Kind::equal, x.element_count(), product(shape), "elements of x and of the shape");
   if (c.contents(0)) c.result_contents(0, *c.contents(0));
   return {};
 }

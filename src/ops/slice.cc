@@ -16,7 +16,13 @@ Status infer(InferContext& c) {
     if (steps[i] == 0) return c.error("the step of " + axis + " is 0");
     if (std::abs(steps[i]) > Range::kMax) return c.error("the step of " + axis + " is too large");
     if (less_equal(0, sizes[i]) == Truth::no) return c.error("the size of " + axis + " is negative");
+    c.require(Requirement::Kind::at_most, 0, sizes[i], "0 and the size");
     if (sizes[i].constant() == 0 || !x.ranked) continue;
+    // Sizes of 0 make all of it 0.
+    const Dim some = min(sizes[i], 1), end = starts[i] + (sizes[i] - 1) * Dim(steps[i]);
+    c.require(Requirement::Kind::at_most, 0, some * (steps[i] > 0 ? starts[i] : end), "0 and the first element taken");
+    c.require(Requirement::Kind::at_most, some * ((steps[i] > 0 ? end : starts[i]) + 1), x.dims[i],
+              "elements up to the last one taken and those of " + axis);
     // An empty slice may start anywhere, so only slices that surely take something are refused here.
     if (less_equal(1, sizes[i]) != Truth::yes) continue;
     const Dim last = starts[i] + (sizes[i] - 1) * Dim(steps[i]);

@@ -185,9 +185,12 @@ Result<std::vector<RuntimeValue>> Frame::run(std::span<const RuntimeValue> arriv
 Status Frame::run_steps() {
   using Clock = std::chrono::steady_clock;
   const bool cancellable = state_.options->cancelled != nullptr;
+  std::size_t checked = 0;
   for (std::size_t i = 0; i < program_.steps.size(); ++i) {
     const Step& step = program_.steps[i];
     if (cancellable && state_.options->cancelled()) return usage_error("the run was cancelled");
+    for (; checked < plan_->late_checks.size() && plan_->late_checks[checked]->step <= static_cast<int>(i); ++checked)
+      TRY(verify(*plan_->late_checks[checked], *symbols_));
     const Clock::time_point start = state_.profile == nullptr ? Clock::time_point() : Clock::now();
     switch (step.kind) {
       case Step::Kind::kernel: TRY(run_kernel(i, step)); break;
@@ -206,6 +209,7 @@ Status Frame::run_steps() {
     }
     for (int slot : prepared_.release[i]) drop(slot);
   }
+  for (; checked < plan_->late_checks.size(); ++checked) TRY(verify(*plan_->late_checks[checked], *symbols_));
   return {};
 }
 

@@ -88,6 +88,10 @@ Json encode_body(const Program& p, const std::map<int, int>& node_numbers, BlobS
     buffers.push_back({static_cast<int>(b.kind), b.index, encode(b.bytes), b.first_step, b.last_step});
   Json& steps = json["steps"] = Json::array();
   for (const Step& step : p.steps) steps.push_back(encode(step, node_numbers));
+  Json& checks = json["checks"] = Json::array();
+  for (const SizeCheck& c : p.checks)
+    checks.push_back({static_cast<int>(c.requirement.kind), encode(c.requirement.value), encode(c.requirement.bound),
+                      c.requirement.what, c.where, c.step});
   Json& kernels = json["kernels"] = Json::array();
   for (const KernelCode& k : p.kernels)
     kernels.push_back(
@@ -201,6 +205,17 @@ class Decoder {
       k.tasks = TRY(dim(entry[3]));
       k.grain = TRY(dim(entry[4]));
       k.scratch_bytes = TRY(dim(entry[5]));
+    }
+    for (const Json& item : *TRY(list_field(json, "checks"))) {
+      const auto& entry = *TRY(list_of(item, 6));
+      SizeCheck& c = p->checks.emplace_back();
+      c.requirement.kind =
+          static_cast<Requirement::Kind>(TRY(integer(entry[0], 0, static_cast<int64_t>(Requirement::Kind::extends))));
+      c.requirement.value = TRY(dim(entry[1]));
+      c.requirement.bound = TRY(dim(entry[2]));
+      c.requirement.what = TRY(string(entry[3]));
+      c.where = TRY(string(entry[4]));
+      c.step = TRY(small(entry[5]));
     }
     for (const Json& item : *TRY(list_field(json, "constants")))
       p->constants.push_back(TRY(decode_tensor(item, blobs_)));

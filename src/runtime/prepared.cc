@@ -91,6 +91,8 @@ Prepared::Prepared(const Program& of, const std::byte* code) : program(&of), cod
     collect(kernel.integers, names);
     for (const Dim* d : {&kernel.tasks, &kernel.grain, &kernel.scratch_bytes}) collect(*d, names);
   }
+  for (const SizeCheck& check : of.checks)
+    for (const Dim* d : {&check.requirement.value, &check.requirement.bound}) collect(*d, names);
   symbols.assign(names.begin(), names.end());
 }
 

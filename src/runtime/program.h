@@ -11,6 +11,7 @@
 
 #include "ir/graph.h"
 #include "ir/storage.h"
+#include "ops/operator.h"
 #include "target/target.h"
 
 namespace burnish {
@@ -64,6 +65,13 @@ struct Step {
   ScanRule scan;
 };
 
+// A question about sizes that the build could not answer (Requirement); kernels rely on it.
+struct SizeCheck {
+  Requirement requirement;
+  std::string where;  // the user's layer
+  int step = 0;       // asked before this step when not all sizes are known from the start
+};
+
 struct KernelCode {
   std::string name;        // for profiles: family and tactic
   std::size_t offset = 0;  // of the function in Program::code
@@ -78,6 +86,7 @@ struct Program {
   std::vector<Slot> slots;
   std::vector<Buffer> buffers;
   std::vector<Step> steps;
+  std::vector<SizeCheck> checks;     // in order of their steps
   std::vector<Tensor> constants;     // in storage order (already packed): a flat tensor of the buffer's elements
   std::vector<int> inputs, outputs;  // slots, in the graph's order
   std::vector<std::string> input_names, output_names;

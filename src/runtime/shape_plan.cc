@@ -17,6 +17,18 @@ Status evaluate(const KernelCode& kernel, const SymbolTable& symbols, KernelCall
   return {};
 }
 
+Status verify(const SizeCheck& check, const SymbolTable& symbols) {
+  const Requirement& r = check.requirement;
+  if (!known(r.value, symbols) || !known(r.bound, symbols)) return {};
+  const int64_t value = TRY(evaluate(r.value, symbols)), bound = TRY(evaluate(r.bound, symbols));
+  if (holds(r.kind, value, bound)) return {};
+  constexpr const char* kRules[] = {"must be equal", "must not decrease", "must be equal unless one is 1",
+                                    "must be equal unless the first is 1"};
+  return usage_error(r.what + " are " + std::to_string(value) + " and " + std::to_string(bound) + ", but " +
+                         kRules[static_cast<int>(r.kind)],
+                     check.where, "give inputs whose sizes fit together");
+}
+
 namespace {
 
 bool all_known(const KernelCode& kernel, const SymbolTable& symbols) {
@@ -63,8 +75,8 @@ Status place_buffers(const Program& p, ShapePlan& plan) {
       const auto dims = TRY(evaluate(std::span(type.dims), plan.symbols));
       const auto elements = checked_product(dims);
       if (!elements) return refused("a value of " + type.text() + " is too large");
-      if (extent * static_cast<int64_t>(byte_size(slot.storage.format.dtype)) >
-          *elements * static_cast<int64_t>(byte_size(type.dtype)))
+      if (placement.elements() > 0 && extent * static_cast<int64_t>(byte_size(slot.storage.format.dtype)) >
+                                          *elements * static_cast<int64_t>(byte_size(type.dtype)))
         return internal_error("value '" + slot.name + "' does not fit the input or output that it is in");
     }
   }
@@ -77,6 +89,11 @@ Result<std::unique_ptr<ShapePlan>> ShapePlan::make(const Prepared& prepared, Sym
   const Program& p = *prepared.program;
   auto plan = std::make_unique<ShapePlan>();
   plan->symbols = std::move(symbols);
+  for (const SizeCheck& check : p.checks) {
+    TRY(verify(check, plan->symbols));
+    if (!known(check.requirement.value, plan->symbols) || !known(check.requirement.bound, plan->symbols))
+      plan->late_checks.push_back(&check);
+  }
   TRY(place_buffers(p, *plan));
   plan->calls.resize(p.steps.size());
   for (std::size_t i = 0; i < p.steps.size(); ++i) {

@@ -26,6 +26,8 @@ struct ShapePlan {
   std::vector<KernelCall> calls;        // per step; empty for all but kernels
   std::vector<RuntimeValue> views;      // per slot: a constant's or the arena's, where viewed and contiguous
 
+  std::vector<const SizeCheck*> late_checks;  // of sizes that are bound while the program runs
+
   // Pointers into the arena and constants are right for this arena; those into inputs and outputs change in every run.
   const std::byte* arena = nullptr;
   bool resolved = false;
@@ -39,6 +41,9 @@ struct ShapePlan {
   static Result<std::unique_ptr<ShapePlan>> make(const Prepared& prepared, SymbolTable symbols);
   void resolve(const Prepared& prepared, std::byte* arena_start);
 };
+
+// Nothing is said of sizes that are not known yet.
+Status verify(const SizeCheck& check, const SymbolTable& symbols);
 
 // Integers, tasks, grain and scratch of a kernel.
 Status evaluate(const KernelCode& kernel, const SymbolTable& symbols, KernelCall& call);

@@ -64,7 +64,10 @@ Result<Placement> place(const Type& type, const Storage& storage, const SymbolTa
   if (p.strides.size() != p.dims.size()) return internal_error("a value's strides are not of its rank");
   TRY(verify(storage.format, static_cast<int64_t>(p.dims.size())));
   for (int64_t d : p.dims)
-    if (d < 0) return internal_error("a value has a negative size");
+    if (d < 0)
+      return usage_error("a value would have a negative size: " + type.text() + " is " +
+                             Type::tensor(type.dtype, to_dims(p.dims)).text(),
+                         {}, "give larger inputs");
   if (!checked_product(p.dims)) return refused("a value of " + type.text() + " is too large");
   if (p.offset < 0) return internal_error("a value lies before its buffer");
   p.contiguous = true;

@@ -36,6 +36,8 @@ class Verifier {
       if (!p.input_roles.empty() && p.input_roles.size() != p.inputs.size())
         return fail("inputs and roles do not agree");
     }
+    for (std::size_t i = 0; i < p.checks.size(); ++i)
+      if (p.checks[i].step < (i == 0 ? 0 : p.checks[i - 1].step)) return fail("checks of sizes are out of order");
     for (std::size_t i = 0; i < p.steps.size(); ++i) TRY(check_step(p, p.steps[i], static_cast<int>(i)));
     for (int slot : p.outputs) TRY(check_life(p, slot, static_cast<int>(p.steps.size()) - 1));
     for (const auto& body : p.bodies) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -104,18 +105,23 @@ class Solver {
       // Through views that only give the same elements other dims.
       const Value* root = value;
       bool whole = true;
+      std::vector<const Unit*> views;
       while (whole) {
         const auto p = producers_.find(root);
         if (p == producers_.end()) whole = false;
         else if (units_[p->second].kind != Unit::Kind::view) break;
         else {
           const std::string& op = units_[p->second].node().op();
+          views.push_back(&units_[p->second]);
           root = units_[p->second].operands[0];
           whole = (op == "reshape" || op == "identity") && !root->is_output() && !is_constant(*root) &&
                   !on_heap(root) && selection_.format_of(*root).is_plain();
         }
       }
       if (!whole || root->graph() != &graph_ || result_.storages.contains(root)) continue;
+      std::optional<Storage> seen = dense(root, 0);
+      for (std::size_t v = views.size(); seen && v-- > 0;) seen = view_storage(views[v]->node(), *seen);
+      if (!seen) continue;  // one of them has to copy
       result_.storages[root] = dense(root, add_buffer(Buffer::Kind::output, static_cast<int>(i), bytes_of(root)));
     }
   }

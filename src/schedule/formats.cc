@@ -92,7 +92,12 @@ std::optional<Storage> reshaped(const Node& view, const Storage& from) {
   to.strides.assign(now.size(), Dim(1));
   if (std::ranges::any_of(old, [](const Dim& d) { return d == Dim(0); })) return std::nullopt;
   const auto parts = split(old, now);
-  if (!parts) return std::nullopt;
+  if (!parts) {
+    // Elements without gaps, in order, are so under any dims.
+    if (!from.format.is_plain() || from.strides != dense_strides(from.format, old)) return std::nullopt;
+    to.strides = dense_strides(to.format, now);
+    return to;
+  }
   std::vector<std::size_t> rank(now.size(), 0);  // place in memory of each result dim, outermost first
   const auto place = [&](std::size_t dim) {
     return static_cast<std::size_t>(std::ranges::find(from.format.order, static_cast<int>(dim)) -

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 
+#include "ops/operator.h"
 #include "schedule/alias.h"
 #include "schedule/formats.h"
 
@@ -135,8 +137,22 @@ class Placer {
 
   // -- steps
 
+  // What kernels and views take for granted. References look for themselves.
+  Status add_checks(const Unit& unit) {
+    if (unit.kind == Unit::Kind::reference || unit.kind == Unit::Kind::control) return {};
+    for (const Node* node : unit.nodes) {
+      for (Requirement& r : TRY(ops::requirements(*node))) {
+        const std::string question = std::to_string(static_cast<int>(r.kind)) + r.value.text() + "?" + r.bound.text();
+        if (!asked_.insert(question).second) continue;
+        program_->checks.push_back({std::move(r), unit.name, static_cast<int>(program_->steps.size())});
+      }
+    }
+    return {};
+  }
+
   Status add(std::size_t u) {
     const Unit& unit = units_[u];
+    TRY(add_checks(unit));
     switch (unit.kind) {
       case Unit::Kind::kernel: return add_kernel(u);
       case Unit::Kind::view: return aliases_.copied[u] ? copy_view(unit) : Status{};
@@ -371,6 +387,7 @@ class Placer {
   Aliases aliases_;
   Placed placed_;
   Program* program_ = nullptr;
+  std::set<std::string> asked_;  // questions about sizes
   std::vector<Value*> captured_;
   std::unordered_map<const Value*, int> slots_;
   using Versions = std::vector<std::pair<Format, int>>;

@@ -127,6 +127,29 @@ class Run(ProgramTest):
         self.fails(2, "run", model, "--input", "a=" + three, "--input", "b=" + four, says="N = 4")
         self.assertIn("f32[3]", self.succeeds("run", model, "--input", "a=" + three).out)
 
+    def test_sizes_that_fit_for_some_inputs_only(self):
+        """What a build cannot prove is checked for the sizes of a run, by models and engines alike."""
+        f = lambda *dims: np.ones(dims, np.float32)
+        cases = [("%p: f32[a], %q: f32[b]", "add(%p, %q)", (f(3), f(3)), (f(2), f(3)), "2 and 3"),
+                 ("%p: f32[a,b], %q: f32[c,d]", "matmul(%p, %q)", (f(2, 3), f(3, 5)), (f(2, 3), f(4, 5)), "3 and 4"),
+                 ("%p: f32[a,b], %q: f32[c,d]", "concat(%p, %q) {axis = 0}", (f(2, 3), f(4, 3)), (f(2, 3), f(4, 5)),
+                  "5 and 3"),
+                 ("%p: f32[a,b], %q: f32[c]", "layer_norm(%p, %q)", (f(2, 3), f(3)), (f(2, 3), f(2)), "3 and 2"),
+                 ("%p: f32[a,b], %q: f32[c]", "reshape(%p) {shape = dims[c]}", (f(2, 3), f(6)), (f(2, 3), f(9)), "9"),
+                 ("%p: f32[a], %q: f32[b]", "add(%p, %q)", (f(1), f(3)), (f(3), f(2)), "3 and 2")]
+        for inputs, node, fit, misfit, says in cases:
+            with self.subTest(node):
+                model = self.model(f"graph @main({inputs}) {{\n  %r: f32[*] = {node} from \"the layer\"\n"
+                                   "  %y: f32[*] = exp(%r)\n  return %y\n}\n")
+                engine = self.path("e.plan")
+                self.succeeds("build", model, "-o", engine)
+                given = lambda arrays: [x for name, a in zip("pq", arrays)
+                                        for x in ["--input", f"{name}={self.save(name + '.npy', a)}"]]
+                self.succeeds("compare", model, "references", *given(fit))
+                self.succeeds("run", engine, *given(fit))
+                for file in [model, engine]:
+                    self.fails(2, "run", file, *given(misfit), says=["the layer", says])
+
     def test_hostile_arrays(self):
         model = self.model(identity("f32"))
         good = self.read(self.save("good.npy", np.ones((2, 2), np.float32)))

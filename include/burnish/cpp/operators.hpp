@@ -172,7 +172,7 @@ inline Value cast(const Value& x, DType dtype, const std::string& name = {}) {
 
 // -- products and windows
 // x[N, C, spatial...], w[O, C / groups, kernel...], b[O] or empty
-inline Value conv(const Value& x, const Value& w, const Value& b, const ConvOptions& o = {},
+inline Value conv(const Value& x, const Value& w, const Value& b = {}, const ConvOptions& o = {},
                   const std::string& name = {}) {
   Attributes attributes = detail::window(x, o.strides, o.pads, o.dilations, o.auto_pad);
   attributes.push_back({"groups", o.groups});

@@ -121,16 +121,19 @@ class AttentionEmitter {
     const auto& dims = problem_.operands[i].dims;
     llvm::Value* offset = frame_.number(0);
     const std::size_t missing = s_.rank - dims.size();
-    for (std::size_t d = missing; d + 2 < s_.rank; ++d)
-      if (dims[d - missing] != Dim(1))
-        offset = b_.CreateAdd(offset, b_.CreateMul(batch_[d], frame_.size(strides[d - missing])));
+    for (std::size_t d = missing; d + 2 < s_.rank; ++d) {
+      const Dim stride = broadcast_stride(dims[d - missing], problem_.result.dims[d], strides[d - missing]);
+      if (stride != Dim(0)) offset = b_.CreateAdd(offset, b_.CreateMul(batch_[d], frame_.size(stride)));
+    }
     return frame_.advance(frame_.pointer(static_cast<int>(i)), offset);
   }
   // Strides of an operand's two innermost dims; 0 where they are broadcast.
   Dim step(std::size_t i, std::size_t from_end) const {
     const auto& dims = problem_.operands[i].dims;
-    if (dims.size() < from_end || (i == 3 && dims[dims.size() - from_end] == Dim(1))) return 0;
-    return storages_[i].strides[dims.size() - from_end];
+    if (dims.size() < from_end) return 0;
+    const Dim& stride = storages_[i].strides[dims.size() - from_end];
+    if (i != 3) return stride;
+    return broadcast_stride(dims[dims.size() - from_end], from_end == 1 ? s_.keys : s_.queries, stride);
   }
   llvm::Value* at(llvm::Value* base, llvm::Value* index, const Dim& stride) {
     return frame_.advance(base, b_.CreateMul(index, frame_.size(stride)));

@@ -94,4 +94,10 @@ std::vector<Tactic::Port> nest_ports(const Kernel& kernel, const Format& like) {
   return ports;
 }
 
+Dim broadcast_stride(const Dim& own, const Dim& whole, const Dim& stride) {
+  if (own == Dim(1)) return Dim(0);
+  if (own == whole || equal(own, 1) == Truth::no) return stride;
+  return stride * min(own - 1, 1);
+}
+
 }  // namespace burnish

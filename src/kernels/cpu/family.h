@@ -34,6 +34,9 @@ inline double seconds_of(double cycles) { return cycles / 3.2e9; }
 // The guess for a size that is only known at run time.
 int64_t likely(const Dim& dim);
 
+// The stride of an operand's dim in loops over the whole: 0 where it is 1 and repeats, which perhaps only a run can tell.
+Dim broadcast_stride(const Dim& own, const Dim& whole, const Dim& stride);
+
 // The geometry that convolution, depthwise and pool share.
 struct Window {
   std::vector<int64_t> kernel, strides, dilations, begins, ends;

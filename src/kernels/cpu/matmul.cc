@@ -35,10 +35,10 @@ Result<Shape> shape_of(const Problem& problem) {
 }
 
 // Dim d of the result in an operand's dims, aligned at the right: its stride, 0 where it is broadcast.
-Dim stride_of(const Type& type, const Dims& strides, std::size_t rank, std::size_t d) {
-  const std::size_t missing = rank - type.dims.size();
-  if (d < missing || type.dims[d - missing] == Dim(1)) return Dim(0);
-  return strides[d - missing];
+Dim stride_of(const Type& type, const Dims& strides, const Dims& result, std::size_t d) {
+  const std::size_t missing = result.size() - type.dims.size();
+  if (d < missing) return Dim(0);
+  return broadcast_stride(type.dims[d - missing], result[d], strides[d - missing]);
 }
 
 Contraction contraction_of(const Problem& problem, const Shape& shape, const Dims& a, const Dims& b) {
@@ -47,8 +47,8 @@ Contraction contraction_of(const Problem& problem, const Shape& shape, const Dim
   const std::size_t rank = shape.rank;
   for (std::size_t d = 0; d + 1 < rank; ++d) {
     if (result[d] == Dim(1)) continue;
-    const Dim step = d + 2 == rank ? a[a.size() - 2] : stride_of(problem.operands[0], a, rank, d);
-    const Dim b_step = d + 2 == rank ? Dim(0) : stride_of(problem.operands[1], b, rank, d);
+    const Dim step = d + 2 == rank ? a[a.size() - 2] : stride_of(problem.operands[0], a, result, d);
+    const Dim b_step = d + 2 == rank ? Dim(0) : stride_of(problem.operands[1], b, result, d);
     if (b_step == Dim(0)) c.pixels.push_back({result[d], static_cast<int>(d), step, -1});
     else c.outers.push_back({result[d], static_cast<int>(d), step, b_step});
   }

@@ -39,11 +39,11 @@ class AnyEmitter {
   llvm::Value* operand(std::size_t i, const std::vector<llvm::Value*>& batch) {
     const auto& dims = problem_.operands[i].dims;
     llvm::Value* offset = frame_.number(0);
-    for (std::size_t d = 0; d + 2 < dims.size(); ++d)
-      if (dims[d] != Dim(1)) {
-        llvm::Value* at = batch[d + batch.size() + 2 - dims.size()];
-        offset = b_.CreateAdd(offset, b_.CreateMul(at, frame_.size(storages_[i].strides[d])));
-      }
+    for (std::size_t d = 0; d + 2 < dims.size(); ++d) {
+      const std::size_t whole = d + batch.size() + 2 - dims.size();
+      const Dim stride = broadcast_stride(dims[d], problem_.result.dims[whole], storages_[i].strides[d]);
+      if (stride != Dim(0)) offset = b_.CreateAdd(offset, b_.CreateMul(batch[whole], frame_.size(stride)));
+    }
     return frame_.advance(frame_.pointer(static_cast<int>(i)), offset);
   }
   llvm::Value* at(llvm::Value* base, llvm::Value* index, const Dim& stride) {

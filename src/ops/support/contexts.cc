@@ -67,8 +67,44 @@ const Tensor& NodeView::tensor(std::string_view name) const {
 
 // -- inference
 
-InferContext::InferContext(Node& node)
-    : NodeView(node), mutable_node_(node), types_(node.result_count()), contents_(node.result_count()) {}
+InferContext::InferContext(Node& node, std::vector<Requirement>* requirements)
+    : NodeView(node),
+      mutable_node_(node),
+      requirements_(requirements),
+      types_(node.result_count()),
+      contents_(node.result_count()) {}
+
+bool holds(Requirement::Kind kind, int64_t value, int64_t bound) {
+  switch (kind) {
+    case Requirement::Kind::equal: return value == bound;
+    case Requirement::Kind::at_most: return value <= bound;
+    case Requirement::Kind::broadcasts: return value == bound || value == 1 || bound == 1;
+    case Requirement::Kind::extends: return value == bound || value == 1;
+  }
+  return false;
+}
+
+void InferContext::require(Requirement::Kind kind, const Dim& value, const Dim& bound, std::string_view what) const {
+  if (requirements_ == nullptr) return;
+  const Truth surely = kind == Requirement::Kind::at_most ? less_equal(value, bound) : equal(value, bound);
+  if (surely == Truth::yes) return;
+  if (kind == Requirement::Kind::extends && value.constant() == 1) return;
+  if (kind == Requirement::Kind::broadcasts && (value.constant() == 1 || bound.constant() == 1)) return;
+  requirements_->push_back({kind, value, bound, std::string(what)});
+}
+
+void InferContext::require_declared() const {
+  for (std::size_t i = 0; i < types_.size(); ++i) {
+    const Value* value = node().result(i);
+    if (value == nullptr || !types_[i] || !types_[i]->is_ranked_tensor() || !value->type().is_ranked_tensor()) continue;
+    const Dims &inferred = types_[i]->dims, &declared = value->type().dims;
+    for (std::size_t d = 0; d < inferred.size() && d < declared.size(); ++d) {
+      // Sizes that only a run can tell are the declared ones.
+      const bool fresh = std::ranges::any_of(inferred[d].symbols(), [](const auto& s) { return s.starts_with('?'); });
+      if (!fresh) require(Requirement::Kind::equal, inferred[d], declared[d], "the result's size and its declaration");
+    }
+  }
+}
 
 const std::optional<Dims>& InferContext::contents(std::size_t i) const {
   static const std::optional<Dims> none;
@@ -121,6 +157,7 @@ Result<Dims> InferContext::broadcast(const Dims& a, const Dims& b) const {
     const Dim x = i + a.size() >= rank ? a[i + a.size() - rank] : Dim(1);
     const Dim y = i + b.size() >= rank ? b[i + b.size() - rank] : Dim(1);
     const bool x_is_one = x.constant() == 1, y_is_one = y.constant() == 1;
+    require(Requirement::Kind::broadcasts, x, y, "the operands' sizes");
     if (x == y || y_is_one) result[i] = x;
     else if (x_is_one) result[i] = y;
     else if (equal(x, y) == Truth::no && equal(x, 1) == Truth::no && equal(y, 1) == Truth::no)

@@ -149,6 +149,16 @@ Status infer(Node& node, bool keep_declared) {
 
 }  // namespace
 
+Result<std::vector<Requirement>> requirements(const Node& node) {
+  std::vector<Requirement> found;
+  const Operator* definition = node.definition();
+  if (definition == nullptr || definition->regions > 0) return found;
+  InferContext context(const_cast<Node&>(node), &found);  // only commit writes
+  TRY(definition->infer(context));
+  context.require_declared();
+  return found;
+}
+
 Status infer(Node& node) { return infer(node, true); }
 Status infer_new(Node& node) { return infer(node, false); }
 

@@ -11,6 +11,8 @@ Status check_scales(const InferContext& c) {
     bool same = zero.size() == scale.dims.size();
     for (std::size_t d = 0; same && d < zero.size(); ++d) same = equal(zero[d], scale.dims[d]) != Truth::no;
     if (!same) return c.error("scale and zero point differ in shape");
+    for (std::size_t d = 0; d < zero.size(); ++d)
+      c.require(Requirement::Kind::equal, zero[d], scale.dims[d], "sizes of the zero point and of the scale");
   }
   if (!x.ranked || !scale.ranked || scale.rank() == 0) return {};
   if (scale.rank() == 1 && scale.dims[0].constant() == 1 && block == 0) return {};
@@ -18,11 +20,13 @@ Status check_scales(const InferContext& c) {
   if (block == 0) {
     if (scale.rank() != 1 || equal(scale.dims[0], x.dims[idx(axis)]) == Truth::no)
       return c.error("the scale needs one element, or one per position of axis " + std::to_string(axis));
+    c.require(Requirement::Kind::extends, scale.dims[0], x.dims[idx(axis)], "scales and positions of the axis");
     return {};
   }
   if (scale.rank() != x.rank()) return c.error("a blocked scale needs the rank of x");
   for (std::size_t d = 0; d < x.dims.size(); ++d) {
     const Dim wanted = d == idx(axis) ? ceildiv(x.dims[d], Dim(block)) : x.dims[d];
+    c.require(Requirement::Kind::equal, scale.dims[d], wanted, "a size of the scale and what x wants");
     if (equal(scale.dims[d], wanted) == Truth::no)
       return c.error("dim " + std::to_string(d) + " of the scale must be " + wanted.text());
   }
