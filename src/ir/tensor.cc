@@ -1,5 +1,6 @@
 #include "ir/tensor.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -7,14 +8,25 @@
 #include <fmt/format.h>
 
 #include "base/checked.h"
+#include "ir/tensor_limit.h"
 
 namespace burnish {
+
+namespace {
+thread_local int64_t largest_tensor = Range::kMax;
+}
+
+TensorLimit::TensorLimit(int64_t bytes) : outer_(largest_tensor) { largest_tensor = std::min(outer_, bytes); }
+TensorLimit::~TensorLimit() { largest_tensor = outer_; }
 
 Result<Tensor> Tensor::allocate(DType dtype, std::vector<int64_t> dims) {
   const auto elements = checked_product(dims);
   const auto bytes = elements ? checked_mul(*elements, static_cast<int64_t>(burnish::byte_size(dtype))) : std::nullopt;
   if (!bytes || *bytes > Range::kMax)
     return refused(fmt::format("a tensor {}[{}] is too large", name(dtype), fmt::join(dims, ",")));
+  if (*bytes > largest_tensor)
+    return refused(fmt::format("a tensor {}[{}] needs more than the {} bytes that it may take", name(dtype),
+                               fmt::join(dims, ","), largest_tensor));
   Tensor t;
   t.dtype_ = dtype;
   t.dims_ = std::move(dims);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/checked.h"
+#include "ir/tensor_limit.h"
 #include "passes/match.h"
 #include "passes/passes.h"
 #include "passes/symbols.h"
@@ -75,6 +76,7 @@ Result<bool> fold_node(Node& node, const BoundSymbols& bound, const PassContext&
   if (!affordable(node, out_bytes)) return false;
 
   // A node that fails here fails the same way at run time, where it is reported if it is reached at all.
+  const TensorLimit limit(context.fold_bytes);  // for sizes that depend on data, too
   auto results = interpret(node, pointers, {});
   if (!results) return false;
   for (std::size_t r = 0; r < node.result_count() && r < results->size(); ++r)

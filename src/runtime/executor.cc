@@ -6,6 +6,7 @@
 #include <immintrin.h>
 #endif
 
+#include "ir/tensor_limit.h"
 #include "runtime/frame.h"
 
 namespace burnish {
@@ -90,13 +91,21 @@ Result<std::vector<RuntimeValue>> Context::run(std::span<const RuntimeValue> inp
   s.run.options = &options;
   s.run.bytes = 0;
   s.run.iterations = 0;
+  const TensorLimit limit(options.max_bytes);  // one that cannot be counted afterwards is not made
   Result<std::vector<RuntimeValue>> result;
   try {
     result = s.frame.run(inputs, nullptr, preallocated);
   } catch (const std::bad_alloc&) {
     result = refused("the run needs more memory than there is", {}, "use smaller inputs or a machine with more memory");
   }
-  if (!result) s.frame.clear();
+  if (!result) {
+    s.frame.clear();
+    // Inconsistent numbers in a program that was just built are a bug of ours; here the file holds them.
+    const std::string& file = s.executor->program().file;
+    if (Error& error = result.error(); error.code == ErrorCode::internal && !file.empty())
+      result = refused(std::move(error.what), error.where.empty() ? file : file + ": " + error.where,
+                       "build the plan again");
+  }
   s.run.options = nullptr;
   if (session) s.run.pool->end_session();
   return result;

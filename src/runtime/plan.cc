@@ -169,6 +169,11 @@ Result<std::shared_ptr<const Program>> Plan::State::read_program(std::size_t ima
   const Section* section = find(Kind::program, image);
   if (section == nullptr || find(Kind::references, image) == nullptr) return damaged("a program is missing");
   std::shared_ptr<const Graph> references = TRY(read_graph(text(Kind::references, image), false));
+  // References take for granted what inference has seen; the graph itself keeps the types that it was saved with.
+  TRY(ops::verify(*references));
+  const std::unique_ptr<Graph> inferred = references->clone();
+  ops::bind_operators(*inferred);
+  TRY(ops::infer(*inferred));
   const Json json = TRY(read_cbor(data(*section), "the program"));
   std::unique_ptr<Program> program = TRY(decode_program(json, std::move(references), blobs));
   if (const Section* code = find(Kind::code, image)) {
@@ -182,7 +187,8 @@ Result<std::shared_ptr<const Program>> Plan::State::read_program(std::size_t ima
       program->mapped_code = data(*code);
     else program->code.assign(start, start + code->bytes);
   }
-  TRY(verify(*program));
+  if (const Status status = verify(*program); !status) return damaged(status.error().what);
+  program->file = name;
   program->check_constants = [self = std::move(self)](ThreadPool* pool) { return self->check_constants(pool); };
   return std::shared_ptr<const Program>(std::move(program));
 }

@@ -365,6 +365,7 @@ Json encode_packed(const Tensor& stored, const Format& format, std::span<const i
 
 Result<Tensor> decode_packed(const Json& json, const BlobTable& blobs) {
   const Tensor stored = TRY(decode_tensor(*TRY(field(json, "stored")), blobs));
+  if (stored.dtype() == DType::string) return bad("a packed constant holds strings");
   Format format;
   format.dtype = stored.dtype();
   format.order = TRY(numbers(*TRY(field(json, "order"))));

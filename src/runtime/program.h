@@ -97,7 +97,8 @@ struct Program {
   std::span<const std::byte> mapped_code;
   // Called once before the first run when set: a plan file's large blocks are verified then, on the run's threads.
   std::function<Status(ThreadPool*)> check_constants;
-  std::string cpu;  // features the code needs, CpuFeatures::text(); empty when there is none
+  std::string file;  // the plan that it was read from; empty where it was just built
+  std::string cpu;   // features the code needs, CpuFeatures::text(); empty when there is none
 
   // Sub-programs of branches and loops. A body's slot i in `captures` is the outer slot that it reads.
   std::vector<std::unique_ptr<Program>> bodies;

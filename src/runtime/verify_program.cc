@@ -40,6 +40,7 @@ class Verifier {
       if (p.checks[i].step < (i == 0 ? 0 : p.checks[i - 1].step)) return fail("checks of sizes are out of order");
     for (std::size_t i = 0; i < p.steps.size(); ++i) TRY(check_step(p, p.steps[i], static_cast<int>(i)));
     for (int slot : p.outputs) TRY(check_life(p, slot, static_cast<int>(p.steps.size()) - 1));
+    TRY(check_order(p));
     for (const auto& body : p.bodies) {
       if (body == nullptr) return fail("a body is missing");
       for (const auto& [inner, outer] : body->captures)
@@ -98,6 +99,27 @@ class Verifier {
     return {};
   }
 
+  // Heap slots hold nothing until they are written; buffers are merely of no use.
+  static Status check_order(const Program& p) {
+    std::vector<bool> written(p.slots.size());
+    for (std::size_t s = 0; s < p.slots.size(); ++s) written[s] = !p.slots[s].heap();
+    for (int slot : p.inputs) written[static_cast<std::size_t>(slot)] = true;
+    for (const auto& [inner, outer] : p.captures) written[static_cast<std::size_t>(inner)] = true;
+    const auto is_written = [&](int slot) -> Status {
+      if (slot < 0 || written[static_cast<std::size_t>(slot)]) return {};
+      return fail("'" + p.slots[static_cast<std::size_t>(slot)].name + "' is read before it is written");
+    };
+    for (const Step& step : p.steps) {
+      for (int slot : step.inputs) TRY(is_written(slot));
+      for (int body : step.bodies)
+        for (const auto& [inner, outer] : p.bodies[static_cast<std::size_t>(body)]->captures) TRY(is_written(outer));
+      for (int slot : step.outputs)
+        if (slot >= 0) written[static_cast<std::size_t>(slot)] = true;
+    }
+    for (int slot : p.outputs) TRY(is_written(slot));
+    return {};
+  }
+
   Status check_step(const Program& p, const Step& step, int index) {
     const auto bad = [&](std::string_view what) {
       return fail("step " + std::to_string(index) + " '" + step.name + "' " + std::string(what));
@@ -142,8 +164,19 @@ class Verifier {
         const Node& node = *nodes_[static_cast<std::size_t>(step.node)];
         if (step.inputs.size() != node.operand_count() || step.outputs.size() != node.result_count())
           return bad("does not agree with its node");
-        for (std::size_t i = 0; i < step.outputs.size(); ++i)
-          if (step.outputs[i] >= 0 && node.result(i) == nullptr) return bad("wants a result that its node omits");
+        if (node.region_count() > 0) return bad("has a node with bodies");
+        for (std::size_t i = 0; i < step.inputs.size(); ++i) {
+          const Value* operand = node.operand(i);
+          if ((step.inputs[i] < 0) != (operand == nullptr)) return bad("and its node have other operands");
+          if (operand != nullptr && p.slots[static_cast<std::size_t>(step.inputs[i])].type != operand->type())
+            return bad("gives its node an operand of another type");
+        }
+        for (std::size_t i = 0; i < step.outputs.size(); ++i) {
+          if (step.outputs[i] < 0) continue;
+          if (node.result(i) == nullptr) return bad("wants a result that its node omits");
+          if (p.slots[static_cast<std::size_t>(step.outputs[i])].type != node.result(i)->type())
+            return bad("takes a result of another type from its node");
+        }
         break;
       }
       case Step::Kind::branch:

@@ -1,0 +1,84 @@
+#include "tests/support/plan_parts.h"
+
+#include <cstring>
+
+#include "base/hash.h"
+
+namespace burnish::testing {
+
+using namespace plan;
+
+namespace {
+
+constexpr uint32_t kMostSections = 4096;
+
+std::optional<uint64_t> head_bytes(const Header& header, std::size_t size) {
+  if (header.sections > kMostSections) return std::nullopt;
+  const uint64_t bytes =
+      sizeof header + uint64_t{header.sections} * sizeof(Section) + uint64_t{header.hashes} * sizeof(uint64_t);
+  return bytes <= size ? std::optional(bytes) : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::vector<PlanPart>> split_plan(std::string_view bytes) {
+  Header header;
+  if (bytes.size() < sizeof header) return std::nullopt;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0 || !head_bytes(header, bytes.size())) return std::nullopt;
+  std::vector<PlanPart> parts(header.sections);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    Section s;
+    std::memcpy(&s, bytes.data() + sizeof header + i * sizeof s, sizeof s);
+    parts[i].kind = s.kind;
+    parts[i].image = s.image;
+    if (s.offset <= bytes.size() && s.bytes <= bytes.size() - s.offset)
+      parts[i].bytes = bytes.substr(s.offset, s.bytes);
+  }
+  return parts;
+}
+
+std::string join_plan(std::span<const PlanPart> parts) {
+  std::vector<Section> sections;
+  std::vector<uint64_t> hashes;
+  for (const PlanPart& part : parts) {
+    sections.push_back({part.kind, part.image, 0, part.bytes.size(), hashes.size()});
+    for (uint64_t at = 0; at < part.bytes.size(); at += kBlockBytes)
+      hashes.push_back(hash64(as_bytes(std::string_view(part.bytes).substr(at, kBlockBytes))));
+  }
+  Header header{};
+  std::memcpy(header.magic, kMagic, sizeof kMagic);
+  header.version = kFormatVersion;
+  header.header_bytes = sizeof header;
+  std::memcpy(header.build_id, kBuildId, sizeof kBuildId);
+  header.sections = static_cast<uint32_t>(sections.size());
+  header.hashes = static_cast<uint32_t>(hashes.size());
+  const std::size_t head = sizeof header + sections.size() * sizeof(Section) + hashes.size() * sizeof(uint64_t);
+  std::string plan(head, '\0');
+  for (std::size_t i = 0; i < sections.size(); ++i) {
+    plan.resize((plan.size() + kConstantAlignment - 1) / kConstantAlignment * kConstantAlignment);
+    sections[i].offset = plan.size();
+    plan += parts[i].bytes;
+  }
+  header.file_bytes = plan.size();
+  std::memcpy(plan.data(), &header, sizeof header);
+  if (!sections.empty()) std::memcpy(plan.data() + sizeof header, sections.data(), sections.size() * sizeof(Section));
+  if (!hashes.empty())
+    std::memcpy(plan.data() + head - hashes.size() * sizeof(uint64_t), hashes.data(), hashes.size() * sizeof(uint64_t));
+  rehash_head(plan);
+  return plan;
+}
+
+void rehash_head(std::string& plan) {
+  Header header;
+  if (plan.size() < sizeof header) return;
+  std::memcpy(&header, plan.data(), sizeof header);
+  const auto size = head_bytes(header, plan.size());
+  if (!size) return;
+  header.hash = 0;
+  std::memcpy(plan.data(), &header, sizeof header);
+  header.hash = hash64(as_bytes(std::string_view(plan).substr(0, *size)));
+  std::memcpy(plan.data(), &header, sizeof header);
+}
+
+}  // namespace burnish::testing
