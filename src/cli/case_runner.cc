@@ -92,13 +92,29 @@ Result<std::shared_ptr<const Program>> through_file(const Program& program) {
   return TRY(std::move(plan))->program();
 }
 
-Result<std::shared_ptr<const Program>> make_program(std::unique_ptr<Graph> graph, const CaseOptions& options) {
+void note_types(const Graph& graph, std::set<std::string>& types) {
+  const auto see = [&](const Type& type) {
+    const Type* inner = &type;
+    while (!inner->is_tensor() && inner->element != nullptr) inner = inner->element.get();
+    types.emplace(name(inner->dtype));
+    if (inner != &type) types.emplace(type.text().substr(0, type.text().find('<')));
+  };
+  for (const auto& input : graph.inputs()) see(input->type());
+  for (const Graph::Output& output : graph.outputs()) see(output.value->type());
+}
+
+Result<std::shared_ptr<const Program>> make_program(std::unique_ptr<Graph> graph, const CaseOptions& options,
+                                                    CaseOutcome& outcome) {
   if (options.on_engine) {
     BuildOptions build_options;
     build_options.cpu = options.cpu;
     build_options.threads = 1;
     build_options.fallback = Fallback::allow;
-    return TRY(build(std::move(graph), build_options)).program;
+    BuildResult built = TRY(build(std::move(graph), build_options));
+    for (const Decision& d : built.decisions)
+      if (d.id == "fallback.reference")
+        outcome.reference_steps.insert(d.what.substr(0, d.what.find(' ')) + ": " + d.why);
+    return built.program;
   }
   if (options.variant == Variant::folded) TRY(run_stages(*graph, {}, "simplify", [](const Graph&) {}));
   return std::shared_ptr<const Program>(TRY(reference_program(std::shared_ptr<const Graph>(std::move(graph)))));
@@ -111,7 +127,7 @@ Result<std::string> run_data(const Graph& model, const CaseData& data, const Cas
   std::vector<RuntimeValue> inputs = data.inputs;
   if (options.variant == Variant::folded) inputs = TRY(fold_inputs(*graph, data.inputs));
   if (options.variant == Variant::dynamic) TRY(free_sizes(*graph));
-  auto program = TRY(make_program(std::move(graph), options));
+  auto program = TRY(make_program(std::move(graph), options, outcome));
   if (options.variant == Variant::saved) program = TRY(through_file(*program));
   const StepCounts steps = count_steps(*program);
   outcome.steps += steps.all;
@@ -138,6 +154,7 @@ Result<CaseOutcome> outcome_of(const std::string& folder, const CaseOptions& opt
   const Case c = TRY(read_case(folder));
   if (c.data.empty()) return CaseOutcome{.status = "skipped", .reason = "there is no test_data_set_0"};
   Opened opened = TRY(open_known(c.model));
+  note_types(*opened.graph, outcome.types);
   for (const CaseData& data : c.data) {
     if (const std::string found = TRY(run_data(*opened.graph, data, options, outcome)); !found.empty()) {
       outcome.status = "failed";

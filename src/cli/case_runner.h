@@ -1,6 +1,7 @@
 #pragma once
 // One case of `burnish test`.
 
+#include <set>
 #include <string>
 
 #include "cli/build_options.h"
@@ -27,6 +28,8 @@ struct CaseOutcome {
   std::string status = "passed";  // passed, failed, skipped
   std::string reason;
   int64_t steps = 0, references = 0;
+  std::set<std::string> types = {};            // dtypes of the model's inputs and outputs
+  std::set<std::string> reference_steps = {};  // "operator: why", where an engine ran
 };
 
 CaseOutcome run_case(const std::string& folder, const CaseOptions& options);

@@ -122,6 +122,8 @@ std::string work(const std::string& folder, const CaseOptions& options) {
                      {"reason", outcome.reason},
                      {"steps", outcome.steps},
                      {"references", outcome.references},
+                     {"types", outcome.types},
+                     {"reference_steps", outcome.reference_steps},
                      {"seconds", seconds.count()}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -136,6 +138,8 @@ void fill(Row& row, const TaskResult& result) {
   row.outcome.reason = json["reason"];
   row.outcome.steps = json["steps"];
   row.outcome.references = json["references"];
+  row.outcome.types = json["types"];
+  row.outcome.reference_steps = json["reference_steps"];
   row.seconds = json["seconds"];
 }
 
@@ -200,7 +204,9 @@ Result<int> test(Console& console, const Options& options) {
                     {"expected", row.expected},
                     {"reason", row.outcome.reason},
                     {"steps", row.outcome.steps},
+                    {"types", row.outcome.types},
                     {"reference_steps", row.outcome.references},
+                    {"references", row.outcome.reference_steps},
                     {"seconds", row.seconds}});
   }
   Json unused = Json::array();
