@@ -106,7 +106,7 @@ Result<Table> cover(Opened opened, const BuildFlags& flags) {
   const std::string list = flags.cpu == "portable" ? "x86-64-v3" : flags.cpu;
   const CpuFeatures cpu = TRY(parse_cpu(list.substr(0, list.find(','))));
   const auto graph = TRY(shaped_graph(std::move(opened), flags));
-  TRY(run_stages(*graph, flags, "decompose", [](const Graph&) {}));
+  TRY(run_stages(*graph, flags, "late", [](const Graph&) {}));
   TRY(cover_units(*graph, CpuTarget(cpu), {}, table));
   return table;
 }

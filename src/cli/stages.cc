@@ -65,7 +65,8 @@ Status run_stages(Graph& graph, const BuildFlags& flags, const std::string& stag
   PassRunner runner(options,
                     PassContext{.fold_bytes = BuildOptions().fold_bytes, .exact = flags.exact, .keep = keep_whole});
   TRY(simplify(graph, runner));
-  if (last == "decompose") TRY(decompose(graph, runner));
+  if (last != "simplify") TRY(decompose(graph, runner));
+  if (last == "late") TRY(bind_late(graph, runner));
   if (whole) seen(graph);
   return {};
 }

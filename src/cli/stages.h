@@ -12,7 +12,7 @@ namespace burnish::cli {
 // The graph of a model whose operators are all known, with --shapes applied; their expected sizes go to *opt.
 Result<std::unique_ptr<Graph>> shaped_graph(Opened opened, const BuildFlags& flags, SymbolTable* opt = nullptr);
 
-// Runs the stages up to `stage`: "import" does nothing, "simplify", "decompose", or a pass of them ("simplify.cse"), after
+// Runs the stages up to `stage`: "import" does nothing, "simplify", "decompose", "late", or a pass of them ("simplify.cse"), after
 // whose last run `seen` is called. For a whole stage it is called at its end.
 Status run_stages(Graph& graph, const BuildFlags& flags, const std::string& stage,
                   const std::function<void(const Graph&)>& seen);

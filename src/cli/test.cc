@@ -118,12 +118,9 @@ std::string work(const std::string& folder, const CaseOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   const CaseOutcome outcome = run_case(folder, options);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  const Json json = {{"status", outcome.status},
-                     {"reason", outcome.reason},
-                     {"steps", outcome.steps},
-                     {"references", outcome.references},
-                     {"types", outcome.types},
-                     {"reference_steps", outcome.reference_steps},
+  const Json json = {{"status", outcome.status},  {"reason", outcome.reason},
+                     {"steps", outcome.steps},    {"references", outcome.references},
+                     {"types", outcome.types},    {"reference_steps", outcome.reference_steps},
                      {"seconds", seconds.count()}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

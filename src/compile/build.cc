@@ -159,6 +159,7 @@ Result<BuildResult> build(std::unique_ptr<Graph> graph, const BuildOptions& opti
   result.simplified = graph->clone();
   report("decompose", 0);
   TRY(decompose(*graph, runner));
+  TRY(bind_late(*graph, runner));
   for (const PassRunner::Timing& t : runner.timings()) result.timings.push_back({t.pass, t.seconds, t.changed});
 
   report("emit", 0);

@@ -25,6 +25,13 @@ constexpr PassRow kPasses[] = {
     {"decompose", "algebra", kOptional, passes::algebra},
     {"decompose", "fold_batch_norm", kOptional, passes::fold_batch_norm},
     {"decompose", "move_transposes", kOptional, passes::move_transposes},
+
+    {"late", "sizes", kOptional, passes::late_sizes},
+    {"late", "composites", kRequired, passes::decompose},
+    {"late", "fold_shapes", kOptional, passes::fold_shapes},
+    {"late", "fold_constants", kOptional, passes::fold_constants},
+    {"late", "remove_noops", kOptional, passes::remove_noops},
+    {"late", "cse", kOptional, passes::common_subexpressions},
 };
 
 }  // namespace
@@ -43,5 +50,6 @@ Result<PassRunner> make_pass_runner(const BuildOptions& options, bool (*keep)(co
 
 Status simplify(Graph& graph, PassRunner& runner) { return runner.run_stage(graph, "simplify", kPasses); }
 Status decompose(Graph& graph, PassRunner& runner) { return runner.run_stage(graph, "decompose", kPasses); }
+Status bind_late(Graph& graph, PassRunner& runner) { return runner.run_stage(graph, "late", kPasses); }
 
 }  // namespace burnish

@@ -21,5 +21,7 @@ bool keep_whole(const Node& node);
 Status simplify(Graph& graph, PassRunner& runner);
 // Composites become core operators, except those that the target keeps.
 Status decompose(Graph& graph, PassRunner& runner);
+// Sizes that only a run can tell become symbols that the run binds.
+Status bind_late(Graph& graph, PassRunner& runner);
 
 }  // namespace burnish

@@ -31,6 +31,18 @@ Status reference(ReferenceContext& c) {
   return {};
 }
 
+Result<Kernel> lower(LowerContext& c) {
+  TRY(check_lowerable(c));
+  Kernel kernel;
+  const Declared declared = declare_operands(kernel.nest, c);
+  const auto [start, end] = interval(c, c.type(0).rank());
+  for (int64_t i = start; i < end; ++i) {
+    const int value = size_value(kernel.nest, c.type(0).dims[idx(i)], DType::i64);
+    kernel.nest.store(declared.results[0], {Index{{}, Dim(i - start), -1}}, value);
+  }
+  return kernel;
+}
+
 constexpr OperandSpec kOperands[] = {{"x", "any"}};
 constexpr ResultDoc kResults[] = {{"y", "i64[end - start]"}};
 constexpr AttributeSpec kAttributes[] = {
@@ -50,7 +62,7 @@ constexpr Operator kOperator = {
     .infer = infer,
     .reference = reference,
     .decompose = nullptr,
-    .lower = nullptr,
+    .lower = lower,
     .gradient = nullptr,
     .samples = kSamples,
     .tolerance = {0, 0},

@@ -15,6 +15,14 @@ Status reference(ReferenceContext& c) {
   return {};
 }
 
+Result<Kernel> lower(LowerContext& c) {
+  TRY(check_lowerable(c));
+  Kernel kernel;
+  const Declared declared = declare_operands(kernel.nest, c);
+  kernel.nest.store(declared.results[0], {}, size_value(kernel.nest, c.type(0).element_count(), DType::i64));
+  return kernel;
+}
+
 constexpr OperandSpec kOperands[] = {{"x", "any"}};
 constexpr ResultDoc kResults[] = {{"y", "i64[]"}};
 constexpr Sample kSamples[] = {
@@ -30,7 +38,7 @@ constexpr Operator kOperator = {
     .infer = infer,
     .reference = reference,
     .decompose = nullptr,
-    .lower = nullptr,
+    .lower = lower,
     .gradient = nullptr,
     .samples = kSamples,
     .tolerance = {0, 0},

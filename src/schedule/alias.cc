@@ -168,6 +168,7 @@ class Solver {
       if (result_.storages.contains(value) && unit.kind != Unit::Kind::view) continue;
       if (on_heap(value)) {
         result_.storages[value] = heap_storage(value);
+        if (unit.kind == Unit::Kind::view) result_.copied[u] = true;
         continue;
       }
       if (unit.kind == Unit::Kind::view && place_view(u, value)) continue;

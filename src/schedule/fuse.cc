@@ -130,7 +130,7 @@ class Fuser {
       unit.kind = Unit::Kind::control;
     } else if (births) {
       TRY(as_reference(node, unit, "the size of its result is known when it has run"));
-    } else if (on_heap(node) || !as_view(node, unit)) {
+    } else if (on_heap(node) ? !as_copy(node, unit) : !as_view(node, unit)) {
       TRY(lower(node, unit));
     }
     const std::size_t number = units_.size();
@@ -156,6 +156,16 @@ class Fuser {
     return false;
   }
 
+  // Reshapes of what lies on the heap are copies of all elements, as those of other values that cannot be views.
+  static bool as_copy(const Node& node, Unit& unit) {
+    const auto ranked = [](const Value* value) {
+      return value != nullptr && value->type().is_ranked_tensor() && value->type().dtype != DType::string;
+    };
+    if (node.op() != "reshape" || !ranked(node.operand(0)) || !ranked(node.result())) return false;
+    unit.kind = Unit::Kind::view;
+    return true;
+  }
+
   static bool as_view(const Node& node, Unit& unit) {
     if (node.op() == "concat") unit.kind = Unit::Kind::concat;
     else if (is_view(node)) unit.kind = Unit::Kind::view;
@@ -175,7 +185,10 @@ class Fuser {
       const Value* value = node.result(i);
       if (value == nullptr) continue;
       see(value->type().dims);
+      // Elements that are sizes of others are told by the result once it is there: a kernel can make it.
+      const bool of_its_own = births;
       if (value->contents()) see(*value->contents());
+      births = of_its_own;
     }
     return births;
   }

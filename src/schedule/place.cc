@@ -257,6 +257,9 @@ class Placer {
     const Value *from = unit.operands[0], *to = unit.results[0];
     const int source = is_constant(*from) ? TRY(constant_slot(from, plain(*from))) : slot_of(from);
     const int target = slot_of(to);
+    if (program_->slots[static_cast<std::size_t>(source)].heap() ||
+        program_->slots[static_cast<std::size_t>(target)].heap())
+      return copy_elements(source, target, unit);
     const Storage& given = program_->slots[static_cast<std::size_t>(source)].storage;
     if (auto seen = view_storage(unit.node(), given))
       return add_copy(add_slot(to->name(), to->type(), std::move(*seen)), target, unit.name);
@@ -271,6 +274,43 @@ class Placer {
                                   Dim(static_cast<int64_t>(byte_size(from->type().dtype))));
     TRY(add_copy(source, dense(from, buffer), unit.name));
     return add_copy(dense(to, buffer), target, unit.name);
+  }
+
+  // One or both of them lie on the heap, dense and in plain order: as one row of elements.
+  Status copy_elements(int from, int to, const Unit& unit) {
+    const Value& value = *unit.results[0];
+    if (const Value& operand = *unit.operands[0]; !is_row(from)) {
+      const int row = add_temporary(operand, plain(operand));
+      TRY(add_copy(from, row, unit.name));
+      from = row;
+    }
+    if (!is_row(to)) {
+      const int row = add_temporary(value, plain(value));
+      TRY(copy_elements(from, row, unit));
+      return add_copy(row, to, unit.name);
+    }
+    const Dim count = value.type().element_count();
+    const Kernel kernel = copy_kernel_of(Type::tensor(value.type().dtype, {count}));
+    std::string why;
+    const auto tactics = options_.target->tactics(kernel, &why);
+    if (tactics.empty()) return internal_error("nothing can copy a value: " + why, unit.name);
+    TRY(add_job(kernel, tactics.front(), unit.name, {from}, {to}));
+    std::vector<Storage>& storages = placed_.jobs.back().storages;
+    for (Storage& storage : storages) {
+      const int buffer = storage.buffer;
+      const Dim offset = storage.offset;
+      storage = dense_storage(Format::plain(value.type().dtype, 1), {count}, buffer);
+      storage.offset = offset;
+    }
+    return {};
+  }
+
+  bool is_row(int number) const {
+    const Slot& slot = program_->slots[static_cast<std::size_t>(number)];
+    if (slot.heap()) return true;
+    const Format format = Format::plain(slot.type.dtype, slot.type.rank());
+    return same_layout(slot.storage.format, format, slot.type.dims) &&
+           slot.storage.strides == dense_strides(format, slot.type.dims);
   }
 
   Status add_concat(const Unit& unit) {

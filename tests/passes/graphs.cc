@@ -92,6 +92,7 @@ PassFunction find_pass(std::string_view name) {
       {"algebra", passes::algebra},
       {"recognise", passes::recognise},
       {"decompose", passes::decompose},
+      {"late_sizes", passes::late_sizes},
   };
   for (const auto& [known, pass] : kPasses)
     if (known == name) return pass;

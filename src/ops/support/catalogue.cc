@@ -62,6 +62,7 @@ void bind_operator(Node& node) {
   const Operator* definition = find(node.op());
   node.set_definition(definition);
   if (definition == nullptr) return;
+  node.effectful = definition->effectful;
   for (const AttributeSpec& spec : definition->attributes) {
     const Attribute* given = node.attribute(spec.name);
     if (given == nullptr || kind(*given) == spec.kind) continue;
