@@ -196,6 +196,46 @@ TEST(OnnxExport, ComesBackEqualInResults) {
 }
 
 // Every cut and many single changes of a model are refused or read; neither crashes.
+TEST(OnnxImport, BodiesMustComputeTheirOutputs) {
+  for (const std::string_view output : {"", "nowhere", "absent"}) {
+    WireWriter body, attribute, g;
+    body.message(11, value_info("element", 1, {"2"}));
+    body.message(1, node("Relu", {"element"}, {"y"}));
+    body.message(12, value_info(output, 1, {"2"}));
+    attribute.text(1, "body");
+    attribute.message(6, body);
+    attribute.integer(20, 5);
+    g.message(11, value_info("x", 1, {"2"}));
+    g.message(1, node("SequenceConstruct", {"x", "x"}, {"both"}));
+    g.message(1, node("SequenceMap", {"both"}, {"mapped"}, "", {attribute}));
+    g.message(1, node("SequenceLength", {"mapped"}, {"n"}));
+    g.message(12, value_info("n", 7, {}));
+    const auto graph = read(model(g));
+    ASSERT_FALSE(graph) << output;
+    EXPECT_EQ(graph.error().code, ErrorCode::refused);
+    EXPECT_NE(graph.error().message().find("is never computed"), std::string::npos) << graph.error().message();
+  }
+}
+
+TEST(OnnxExport, EverySampleIsWrittenOrRefused) {
+  int written = 0;
+  for (const Operator* op : ops::all()) {
+    for (const Sample& sample : op->samples) {
+      const auto graph = ops::sample_graph(sample);
+      ASSERT_TRUE(graph) << sample.text;
+      const auto bytes = export_onnx(**graph);
+      if (!bytes) {
+        EXPECT_EQ(bytes.error().code, ErrorCode::refused) << sample.text << ": " << bytes.error().message();
+        continue;
+      }
+      ++written;
+      const auto again = import_onnx(as_bytes(*bytes));
+      EXPECT_TRUE(again) << sample.text << ": " << again.error().message();
+    }
+  }
+  EXPECT_GT(written, 100);
+}
+
 TEST(OnnxImport, SurvivesDamage) {
   WireWriter g;
   g.message(11, value_info("x", 1, {"N", "4"}));

@@ -36,14 +36,22 @@ NodeWriter window(const NodeView& v) {
   return attributes;
 }
 
+// What ConvInteger became is a convolution of i32, which ONNX does not have.
+Status expect_floats(const NodeView& v) {
+  if (is_float(v.type(0).dtype)) return {};
+  return refused(fmt::format("a convolution of {} has no ONNX form", name(v.type(0).dtype)));
+}
+
 Status convolution(Exporter& e, const Node& n) {
   const NodeView v(n);
+  TRY(expect_floats(v));
   e.emit("Conv", operands(e, n), window(v).integer("group", v.integer("groups")), out(e, n));
   return {};
 }
 
 Status convolution_transpose(Exporter& e, const Node& n) {
   const NodeView v(n);
+  TRY(expect_floats(v));
   NodeWriter attributes = window(v).integer("group", v.integer("groups"));
   if (v.has_attribute("output_padding") && !v.ints("output_padding").empty())
     attributes.integers("output_padding", v.ints("output_padding"));

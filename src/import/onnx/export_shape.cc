@@ -211,14 +211,26 @@ Status cast(Exporter& e, const Node& n) {
 }
 
 Status axes_operand(Exporter& e, const Node& n) {
-  e.emit(n.op() == "squeeze" ? "Squeeze" : "Unsqueeze", {in(e, n, 0), e.i64s(NodeView(n).ints("axes"))}, {}, out(e, n));
+  const NodeView v(n);
+  std::vector<std::string> inputs = {in(e, n, 0)};
+  if (v.has_attribute("axes")) inputs.push_back(e.i64s(v.ints("axes")));  // without them all axes of size 1 go
+  e.emit(n.op() == "squeeze" ? "Squeeze" : "Unsqueeze", inputs, {}, out(e, n));
   return {};
+}
+
+// With a name for those that nobody asked for: as many parts as there are sizes.
+std::vector<std::string> all_results(Exporter& e, const Node& n) {
+  std::vector<std::string> names = results(e, n);
+  names.resize(n.result_count());
+  for (std::string& name : names)
+    if (name.empty()) name = e.fresh("unused");
+  return names;
 }
 
 Status split(Exporter& e, const Node& n) {
   const NodeView v(n);
   e.emit_all("Split", {in(e, n, 0), TRY(e.dims(v.dims("sizes")))}, NodeWriter().integer("axis", v.integer("axis")),
-             results(e, n));
+             all_results(e, n));
   return {};
 }
 
@@ -226,7 +238,7 @@ Status split_by(Exporter& e, const Node& n) {
   NodeWriter attributes;
   attributes.integer("axis", NodeView(n).integer("axis"));
   if (n.operand(1) == nullptr) attributes.integer("num_outputs", static_cast<int64_t>(n.result_count()));
-  e.emit_all("Split", operands(e, n), attributes, results(e, n));
+  e.emit_all("Split", operands(e, n), attributes, all_results(e, n));
   return {};
 }
 

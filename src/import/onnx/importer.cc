@@ -59,6 +59,12 @@ Result<Value*> Importer::resolve(const Scope& scope, std::string_view name) cons
                  "the model is incomplete or its nodes are out of order");
 }
 
+Result<Value*> Importer::output_of(const Scope& scope, std::string_view name) const {
+  const auto value = resolve(scope, name);
+  if (!value || *value == nullptr) return refused(fmt::format("output '{}' is never computed", name));
+  return *value;
+}
+
 void Importer::apply_hint(const Scope& scope, std::string_view name, Value* value) {
   const auto it = scope.hints.find(name);
   if (it == scope.hints.end() || !value->type().is_tensor()) return;
@@ -261,7 +267,7 @@ Result<std::vector<Value*>> Importer::inline_graph(const GraphProto& proto, cons
   TRY(read_constants(proto, scope));
   TRY(read_nodes(proto.nodes, scope));
   std::vector<Value*> outputs;
-  for (const ValueInfoProto& v : proto.outputs) outputs.push_back(TRY(resolve(scope, v.name)));
+  for (const ValueInfoProto& v : proto.outputs) outputs.push_back(TRY(output_of(scope, v.name)));
   return outputs;
 }
 
@@ -287,7 +293,7 @@ Status Importer::read_region(const GraphProto& proto, const Scope& outer, Graph&
   }
   TRY(read_constants(proto, scope));
   TRY(read_nodes(proto.nodes, scope));
-  for (const ValueInfoProto& v : proto.outputs) region.add_output(TRY(resolve(scope, v.name)), std::string(v.name));
+  for (const ValueInfoProto& v : proto.outputs) region.add_output(TRY(output_of(scope, v.name)), std::string(v.name));
   return {};
 }
 
@@ -318,9 +324,7 @@ Result<std::unique_ptr<Graph>> Importer::run() {
   TRY(read_constants(proto, scope));
   TRY(read_nodes(proto.nodes, scope));
   for (const ValueInfoProto& output : proto.outputs) {
-    auto value = resolve(scope, output.name);
-    if (!value || *value == nullptr) return refused(fmt::format("output '{}' is never computed", output.name));
-    graph->add_output(*value, std::string(output.name));
+    graph->add_output(TRY(output_of(scope, output.name)), std::string(output.name));
   }
   return graph;
 }

@@ -59,6 +59,7 @@ class Importer {
   Status define(Scope& scope, std::string_view name, Value* value);
   void apply_hint(const Scope& scope, std::string_view name, Value* value);
   Result<Value*> resolve(const Scope& scope, std::string_view name) const;
+  Result<Value*> output_of(const Scope& scope, std::string_view name) const;  // never null
   Dim symbol(std::string_view parameter, Graph& graph);
 
   const ModelProto& model_;

@@ -47,10 +47,12 @@ Status map(NodeContext& c) {
   }
   TRY(inside.finish());
   const auto outputs = TRY(c.importer().inline_graph(*body, c.scope(), region, inputs));
-  region.add_output(condition, "condition");
+  std::vector<Value*> grown;
   for (std::size_t i = 0; i < outputs.size(); ++i)
-    region.add_output(inside.op("sequence_insert", {region.input(i + 2), outputs[i]}), fmt::format("grown{}", i));
+    grown.push_back(inside.op("sequence_insert", {region.input(i + 2), outputs[i]}));
   TRY(inside.finish());
+  region.add_output(condition, "condition");
+  for (std::size_t i = 0; i < grown.size(); ++i) region.add_output(grown[i], fmt::format("grown{}", i));
   c.b().complete(loop);
   TRY(c.finish());
   for (std::size_t i = 0; i < outputs.size(); ++i) c.give(i, loop->result(i));
