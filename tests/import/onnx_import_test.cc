@@ -217,6 +217,19 @@ TEST(OnnxImport, BodiesMustComputeTheirOutputs) {
   }
 }
 
+TEST(OnnxImport, StringsAreNoNumbers) {
+  WireWriter lowest, g;
+  lowest.text(1, "min");
+  lowest.real(2, 0.5F);
+  lowest.integer(20, 1);
+  g.message(11, value_info("x", 8, {"2"}));
+  g.message(1, node("Clip", {"x"}, {"y"}, "", {lowest}));
+  g.message(12, value_info("y", 8, {"2"}));
+  const auto graph = read(model(g, 6));
+  ASSERT_FALSE(graph);
+  EXPECT_EQ(graph.error().code, ErrorCode::refused) << graph.error().message();
+}
+
 TEST(OnnxExport, EverySampleIsWrittenOrRefused) {
   int written = 0;
   for (const Operator* op : ops::all()) {

@@ -48,6 +48,10 @@ TEST(Regex, MatchesAllOfTheText) {
       {"\\Qa.b\\E", "axb", false},
       {"\\x41\\x{e9}\\07?", "Aé", true},
       {"(?P<user>[a-z]+)(?<n>\\d)", "abc1", true},
+      {"\\\x9e.\xff",
+       "\x9e"
+       "a\xff",
+       true},  // what is no UTF-8 stands for itself
   };
   for (const Case& c : cases) {
     auto regex = Regex::compile(c.pattern);

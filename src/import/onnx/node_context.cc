@@ -65,6 +65,14 @@ const AttributeProto* NodeContext::expect(std::string_view name, AttributeProto:
   return nullptr;
 }
 
+Value* NodeContext::number(Value* like, double value) {
+  if (like == nullptr) return nullptr;
+  if (like->type().is_tensor() && like->type().dtype != DType::string)
+    return builder_.scalar(like->type().dtype, value);
+  if (!error_) error_ = error(fmt::format("{} is {}, not numbers", like->name(), like->type().text())).error();
+  return nullptr;
+}
+
 int64_t NodeContext::integer(std::string_view name, int64_t otherwise) {
   const AttributeProto* a = expect(name, AttributeProto::Kind::integer);
   return a != nullptr ? a->i : otherwise;

@@ -69,8 +69,8 @@ class NodeContext {
   void give_all(std::string_view name, std::span<Value* const> operands, AttributeMap attributes, std::size_t results);
   Value* i64s(std::span<const int64_t> values) { return builder_.constant(Tensor::i64s(values)); }
   Value* cast(Value* value, DType dtype);
-  // A number of the dtype of `like`, rank 0.
-  Value* number(Value* like, double value) { return builder_.scalar(like->type().dtype, value); }
+  // A number of the dtype of `like`, rank 0. Null, with a failure that finish() reports, when there can be none.
+  Value* number(Value* like, double value);
   // The axis made non-negative; a failure when out of range.
   Result<int64_t> axis(int64_t axis, int64_t rank);
 

@@ -10,7 +10,7 @@ char32_t next_code_point(std::string_view text, std::size_t& at) {
                    : (first & 0xf0) == 0xe0 ? 2
                    : (first & 0xf8) == 0xf0 ? 3
                                             : -1;
-  char32_t code = more == 0 ? first : first & (0x3f >> more);
+  char32_t code = more <= 0 ? first : first & (0x3f >> more);
   bool good = more >= 0 && at + static_cast<std::size_t>(more) < text.size();
   for (int k = 1; good && k <= more; ++k) {
     good = (byte(at + static_cast<std::size_t>(k)) & 0xc0) == 0x80;
