@@ -49,10 +49,13 @@ struct Tactic {
   struct Port {
     Format format;
     bool any_strides = false;
+    // Above 0: the operand must be a constant, and the kernel reads so many bytes that Target::derive makes of it.
+    int64_t derived_bytes = 0;
   };
   std::vector<Port> ports;
-  double seconds = 0;  // the cost model's estimate at the profile's `opt`
-  std::string why;     // the model's terms in words
+  bool inexact = false;  // rounds more than a sum in any order would: left out under `exact`
+  double seconds = 0;    // the cost model's estimate at the profile's `opt`
+  std::string why;       // the model's terms in words
 };
 
 }  // namespace burnish

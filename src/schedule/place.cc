@@ -119,20 +119,47 @@ class Placer {
     for (const auto& [have, slot] : constants_[value])
       if (have == format) return slot;
     const bool reordered = tensor->dtype() != DType::string && !same_layout(format, plain(*value), value->type().dims);
-    if (constants_[value].empty()) placed_.weight_bytes += static_cast<int64_t>(tensor->byte_size());
-    else placed_.derived_bytes += static_cast<int64_t>(tensor->byte_size());
-    const Tensor packed = reordered ? TRY(pack(*tensor, format)) : *tensor;
+    count_bytes(value, *tensor, static_cast<int64_t>(tensor->byte_size()));
+    const int buffer = add_constant(reordered ? TRY(pack(*tensor, format)) : *tensor);
+    const int number = add_slot(value->name(), tensor->type(), dense_storage(format, tensor->type().dims, buffer));
+    constants_[value].emplace_back(format, number);
+    return number;
+  }
+
+  // What a kernel wants that no format describes.
+  Result<int> derived_slot(const Unit& unit, const Tactic& tactic, std::size_t i) {
+    const Value* value = unit.operands[i];
+    const auto* tensor = std::get_if<Tensor>(value->producer()->attribute("value"));
+    if (tensor == nullptr) return internal_error("a constant without a tensor", value->name());
+    std::string key;
+    for (const auto& [name, parameter] : tactic.parameters) key += fmt::format(" {}={}", name, text(parameter));
+    for (const auto& [have, slot] : derived_[value])
+      if (have == key) return slot;
+    Tensor made = TRY(options_.target->derive(unit.kernel, tactic, i, *tensor));
+    count_bytes(value, *tensor, static_cast<int64_t>(made.byte_size()));
+    const Type type = made.type();
+    const int buffer = add_constant(std::move(made));
+    const int number =
+        add_slot(value->name(), type, dense_storage(Format::plain(type.dtype, type.rank()), type.dims, buffer));
+    derived_[value].emplace_back(std::move(key), number);
+    return number;
+  }
+
+  void count_bytes(const Value* value, const Tensor& constant, int64_t stored) {
+    const auto own = static_cast<int64_t>(constant.byte_size());
+    const bool first = constants_[value].empty() && derived_[value].empty();
+    if (first) placed_.weight_bytes += own;
+    placed_.derived_bytes += std::max<int64_t>(first ? stored - own : stored, 0);
+  }
+
+  int add_constant(Tensor tensor) {
     Buffer buffer;
     buffer.kind = Buffer::Kind::constant;
     buffer.index = static_cast<int>(program_->constants.size());
-    buffer.bytes = static_cast<int64_t>(packed.byte_size());
-    program_->constants.push_back(packed);
+    buffer.bytes = static_cast<int64_t>(tensor.byte_size());
+    program_->constants.push_back(std::move(tensor));
     program_->buffers.push_back(std::move(buffer));
-    const int number =
-        add_slot(value->name(), tensor->type(),
-                 dense_storage(format, tensor->type().dims, static_cast<int>(program_->buffers.size()) - 1));
-    constants_[value].emplace_back(format, number);
-    return number;
+    return static_cast<int>(program_->buffers.size()) - 1;
   }
 
   // -- steps
@@ -178,7 +205,7 @@ class Placer {
         outputs.back() = add_temporary(*value, port.format);
         after.emplace_back(outputs.back(), slot);
       } else {
-        inputs.push_back(TRY(operand(value, port)));
+        inputs.push_back(TRY(operand(unit, tactic, i)));
       }
     }
     for (std::vector<int>* list : {&inputs, &outputs})
@@ -199,7 +226,7 @@ class Placer {
     const Slot& s = program_->slots[static_cast<std::size_t>(slot)];
     Format format = wanted.format;
     format.dtype = s.storage.format.dtype;
-    if (wanted.any_strides || s.heap() || s.storage.format == format) return slot;
+    if (wanted.any_strides || wanted.derived_bytes > 0 || s.heap() || s.storage.format == format) return slot;
     if (!fits(s.storage, format, s.type.dims)) return slot;
     return add_slot(s.name, s.type, as_format(s.storage, format, s.type.dims));
   }
@@ -212,8 +239,11 @@ class Placer {
     return fits(s.storage, wanted, s.type.dims);
   }
 
-  Result<int> operand(const Value* value, const Tactic::Port& port) {
-    if (is_constant(*value)) return constant_slot(value, port.format);
+  Result<int> operand(const Unit& unit, const Tactic& tactic, std::size_t i) {
+    const Value* value = unit.operands[i];
+    const Tactic::Port& port = tactic.ports[i];
+    if (is_constant(*value))
+      return port.derived_bytes > 0 ? derived_slot(unit, tactic, i) : constant_slot(value, port.format);
     const int slot = slot_of(value);
     if (takes(slot, port)) return slot;
     Format wanted = port.format;
@@ -432,6 +462,7 @@ class Placer {
   std::unordered_map<const Value*, int> slots_;
   using Versions = std::vector<std::pair<Format, int>>;
   std::unordered_map<const Value*, Versions> constants_, converted_;
+  std::unordered_map<const Value*, std::vector<std::pair<std::string, int>>> derived_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "schedule/select.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include <fmt/format.h>
@@ -42,7 +43,7 @@ class Selector {
   Result<Selection> run() {
     collect_formats();
     for (const Unit& unit : units_) TRY(add(unit));
-    const std::vector<int> choice = choices_.solve();
+    const std::vector<int> choice = solve();
     Selection selection;
     for (const auto& [value, vertex] : vertices_)
       selection.formats[value] = formats_.at(value)[static_cast<std::size_t>(choice[static_cast<std::size_t>(vertex)])];
@@ -59,6 +60,56 @@ class Selector {
   }
 
  private:
+  // What a kernel's constants take beyond one copy of them.
+  static int64_t derived_bytes(const Unit& unit, const Tactic& tactic) {
+    int64_t bytes = 0;
+    for (std::size_t i = 0; i < tactic.ports.size(); ++i)
+      if (tactic.ports[i].derived_bytes > 0)
+        bytes += tactic.ports[i].derived_bytes - static_cast<int64_t>(likely_bytes(unit.operands[i]->type()));
+    return std::max<int64_t>(bytes, 0);
+  }
+
+  // The cheapest choice within the limit of derived bytes: a price per byte, as low as does it (Lagrange).
+  std::vector<int> solve() {
+    double constants = 0;
+    for (const auto& node : graph_.nodes())
+      if (node->op() == "constant") constants += likely_bytes(node->result(0)->type());
+    const double most = options_.derived_limit * constants;
+    const auto at_price = [&](double price, double& bytes) {
+      PairwiseChoice priced = choices_;
+      const auto each = [&](auto f) {
+        for (std::size_t u = 0; u < units_.size(); ++u)
+          for (std::size_t w = 0; unit_vertices_[u] >= 0 && w < ways_[u].size(); ++w)
+            if (const int64_t more = derived_bytes(units_[u], ways_[u][w]); more > 0) f(unit_vertices_[u], w, more);
+      };
+      each([&](int vertex, std::size_t way, int64_t more) {
+        priced.add_cost(vertex, static_cast<int>(way), price * static_cast<double>(more));
+      });
+      std::vector<int> choice = priced.solve();
+      bytes = 0;
+      each([&](int vertex, std::size_t way, int64_t more) {
+        if (choice[static_cast<std::size_t>(vertex)] == static_cast<int>(way)) bytes += static_cast<double>(more);
+      });
+      return choice;
+    };
+    double bytes = 0;
+    std::vector<int> best = at_price(0, bytes);
+    if (bytes <= most) return best;
+    double low = 0, high = 1e-12;  // seconds per byte
+    while ((best = at_price(high, bytes), bytes > most) && high < kNever) high *= 16;
+    for (int round = 0; round < 12; ++round) {
+      const double middle = low == 0 ? high / 4 : std::sqrt(low * high);
+      std::vector<int> choice = at_price(middle, bytes);
+      if (bytes > most) {
+        low = middle;
+      } else {
+        high = middle;
+        best = std::move(choice);
+      }
+    }
+    return best;
+  }
+
   bool has_choice(const Value* value) const {
     return value != nullptr && !is_constant(*value) && !needs_heap(*value, options_.early);
   }
@@ -214,6 +265,9 @@ class Selector {
   }
 
   bool allowed(const Unit& unit, const Tactic& tactic) const {
+    if (options_.exact && tactic.inexact) return false;
+    for (std::size_t i = 0; i < tactic.ports.size(); ++i)
+      if (tactic.ports[i].derived_bytes > 0 && !is_constant(*unit.operands[i])) return false;
     if (!unit.kernel.anchor) return true;
     const auto forced = options_.forced.find(unit.kernel.anchor->family);
     return forced == options_.forced.end() || tactic.name.starts_with(forced->second);

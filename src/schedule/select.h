@@ -24,6 +24,8 @@ struct Selection {
 struct SelectOptions {
   SymbolSet early;
   std::map<std::string, std::string, std::less<>> forced;  // family -> start of a tactic's name
+  bool exact = false;                                      // no tactic that is inexact
+  double derived_limit = 1.0;                              // bytes derived from constants, per byte of constants
 };
 Result<Selection> select(const Graph& graph, const std::vector<Unit>& units, const SelectOptions& options,
                          std::vector<ScheduleNote>& notes);

@@ -41,6 +41,9 @@ class Target {
   virtual std::vector<Tactic> tactics(const Kernel& kernel, std::string* why_not) const = 0;
   // Code for the kernel with operands stored as given (one Storage per operand, buffer numbers ignored).
   virtual Result<Emitted> emit(const Kernel& kernel, const Tactic& tactic, std::span<const Storage> storages) const = 0;
+  // What the kernel reads in place of a constant operand: a tensor of one dim, Port::derived_bytes large.
+  virtual Result<Tensor> derive(const Kernel& kernel, const Tactic& tactic, std::size_t operand,
+                                const Tensor& constant) const = 0;
 };
 
 }  // namespace burnish

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -86,6 +87,7 @@ struct Operand {
   std::vector<int64_t> blocks;
   int64_t elements = 0;
   std::unique_ptr<Guarded> memory;
+  std::optional<Tensor> derived;  // what the kernel reads instead
 
   int64_t place(const std::vector<int64_t>& index) const {
     int64_t offset = 0;
@@ -168,6 +170,17 @@ int check_kernel(const Kernel& kernel, Ending ending, int channel_axis, const Or
         inner *= block;
       }
       o.elements = empty ? 0 : last + inner;
+      if (tactic.ports[i].derived_bytes > 0) {
+        Tensor constant = *Tensor::allocate(DType::f32, o.dims);
+        for (int64_t e = 0; e < constant.elements(); ++e)
+          Accessor<double>(DType::f32).store(constant.mutable_data(), e, arrays[i].values[static_cast<std::size_t>(e)]);
+        auto derived = target.derive(kernel, tactic, i, constant);
+        CHECK(derived.has_value(), derived ? "" : derived.error().message());
+        EXPECT_EQ(static_cast<int64_t>(derived->byte_size()), tactic.ports[i].derived_bytes) << place;
+        o.derived = std::move(*derived);
+        o.elements = o.derived->elements();
+        s.strides = {Dim(1)};
+      }
       storages.push_back(std::move(s));
     }
     auto emitted = target.emit(kernel, tactic, storages);
@@ -188,7 +201,8 @@ int check_kernel(const Kernel& kernel, Ending ending, int channel_axis, const Or
         o.memory = std::make_unique<Guarded>(static_cast<std::size_t>(o.elements) * 4, at_end);
         const bool output = kernel.is_output(i);
         for (int64_t e = 0; e < o.elements; ++e) o.memory->data()[e] = output ? std::nanf("") : 0.0f;
-        if (!output)
+        if (o.derived) std::memcpy(o.memory->data(), o.derived->data(), o.derived->byte_size());
+        else if (!output)
           each(o.dims,
                [&](const auto& index) { o.memory->data()[o.place(index)] = static_cast<float>(arrays[i].at(index)); });
         pointers.push_back(o.memory->data());

@@ -3,12 +3,12 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <llvm/IR/Constants.h>
 
 #include "base/checked.h"
 #include "codegen/cpu/frame.h"
 #include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/gather.h"
+#include "kernels/cpu/register_tile.h"
 
 namespace burnish {
 
@@ -169,85 +169,10 @@ class ContractionEmitter {
     }
     const int vectors = static_cast<int>(ceil_div(channels, t_.lanes));
     const int last_active = static_cast<int>(channels - static_cast<int64_t>(vectors - 1) * t_.lanes);
-    Values sums = multiply(a, row, weights, rows, vectors, last_active);
+    const RegisterTile product{frame_, t_.lanes, t_.unroll, sum_, c_.w_sum, c_.w_channel, c_.w_padded};
+    const Values sums = product.multiply(a, row, weights, rows, vectors, last_active);
     if (flat_ && !count) store_flat(sums, pixel, rows, vectors, channel, last_active);
     else store_rows(sums, pixel, count ? count : frame_.number(rows), rows, vectors, channel, last_active);
-  }
-
-  llvm::Type* type() { return t_.lanes == 1 ? frame_.f32() : frame_.vector_type(t_.lanes); }
-
-  llvm::Value* weight(llvm::Value* at, int vector, bool masked, int active) {
-    llvm::Value* place = frame_.advance(at, frame_.number(vector * t_.lanes * c_.w_channel));
-    const bool partial = masked && !c_.w_padded && active < t_.lanes;
-    if (t_.lanes == 1 || (c_.w_channel == 1 && !partial))
-      return frame_.constant_load(b_.CreateAlignedLoad(type(), place, llvm::Align(4)));
-    if (c_.w_channel == 1) {
-      std::vector<llvm::Constant*> mask;
-      for (int i = 0; i < t_.lanes; ++i) mask.push_back(b_.getInt1(i < active));
-      return b_.CreateMaskedLoad(type(), place, llvm::Align(4), llvm::ConstantVector::get(mask),
-                                 llvm::Constant::getNullValue(type()));
-    }
-    llvm::Value* result = llvm::Constant::getNullValue(type());
-    for (int i = 0; i < (masked ? active : t_.lanes); ++i) {
-      llvm::Value* lane = frame_.advance(place, frame_.number(i * c_.w_channel));
-      result =
-          b_.CreateInsertElement(result, frame_.constant_load(b_.CreateAlignedLoad(frame_.f32(), lane, llvm::Align(4))),
-                                 static_cast<uint64_t>(i));
-    }
-    return result;
-  }
-
-  // The register tile: sums[r * vectors + v].
-  Values multiply(llvm::Value* a, const Dim& row, llvm::Value* weights, int rows, int vectors, int last_active) {
-    const int count = rows * vectors;
-    // Small tiles need several independent sums each to keep the multipliers busy.
-    int sets = 1;
-    while (count * sets < 8 && sets < t_.unroll) sets *= 2;
-    Values sums(static_cast<std::size_t>(count * sets), llvm::Constant::getNullValue(type()));
-    std::vector<llvm::Value*> row_base;
-    for (int r = 0; r < rows; ++r)
-      row_base.push_back(row.is_constant() ? nullptr : b_.CreateMul(frame_.number(r), frame_.size(row)));
-    auto step = [&](llvm::Value* a_at, llvm::Value* w_at, int k, Values& s) {
-      std::vector<llvm::Value*> w;
-      for (int v = 0; v < vectors; ++v)
-        w.push_back(weight(frame_.advance(w_at, frame_.number(k * c_.w_sum)), v, v == vectors - 1, last_active));
-      for (int r = 0; r < rows; ++r) {
-        const auto ur = static_cast<std::size_t>(r);
-        llvm::Value* place = row_base[ur] ? frame_.advance(frame_.advance(a_at, row_base[ur]), frame_.number(k))
-                                          : frame_.advance(a_at, frame_.number(r * row.value() + k));
-        llvm::Value* x = b_.CreateAlignedLoad(frame_.f32(), place, llvm::Align(4));
-        if (t_.lanes > 1) x = b_.CreateVectorSplat(static_cast<unsigned>(t_.lanes), x);
-        for (int v = 0; v < vectors; ++v) {
-          auto& sum = s[static_cast<std::size_t>((k % sets) * count + r * vectors + v)];
-          sum = frame_.multiply_add(x, w[static_cast<std::size_t>(v)], sum);
-        }
-      }
-    };
-    const int64_t whole = sum_ / t_.unroll * t_.unroll;
-    if (whole > 0) {
-      Values carried = {a, weights};
-      carried.insert(carried.end(), sums.begin(), sums.end());
-      frame_.loop(
-          "k", frame_.number(0), frame_.number(whole), t_.unroll, carried,
-          [&](llvm::Value*, Values& v) {
-            Values s(v.begin() + 2, v.end());
-            for (int u = 0; u < t_.unroll; ++u) step(v[0], v[1], u, s);
-            v[0] = frame_.advance(v[0], frame_.number(t_.unroll));
-            v[1] = frame_.advance(v[1], frame_.number(t_.unroll * c_.w_sum));
-            std::copy(s.begin(), s.end(), v.begin() + 2);
-          },
-          true);
-      a = carried[0];
-      weights = carried[1];
-      sums.assign(carried.begin() + 2, carried.end());
-    }
-    for (int u = 0; u < static_cast<int>(sum_ - whole); ++u) step(a, weights, u, sums);
-    for (int width = sets / 2; width >= 1; width /= 2)
-      for (int i = 0; i < width * count; ++i)
-        sums[static_cast<std::size_t>(i)] =
-            b_.CreateFAdd(sums[static_cast<std::size_t>(i)], sums[static_cast<std::size_t>(i + width * count)]);
-    sums.resize(static_cast<std::size_t>(count));
-    return sums;
   }
 
   std::vector<llvm::Value*> position() {
@@ -288,8 +213,8 @@ class ContractionEmitter {
           llvm::Value* from = frame_.advance(accumulators_, b_.CreateMul(r, frame_.number(row)));
           for (int v = 0; v < vectors; ++v) {
             at[static_cast<std::size_t>(c_.channel_axis)] = b_.CreateNSWAdd(channel, frame_.number(v * t_.lanes));
-            llvm::Value* x =
-                b_.CreateAlignedLoad(type(), frame_.advance(from, frame_.number(v * t_.lanes)), llvm::Align(4));
+            llvm::Value* x = b_.CreateAlignedLoad(sums[0]->getType(), frame_.advance(from, frame_.number(v * t_.lanes)),
+                                                  llvm::Align(4));
             epilogue_.store(at, x, v == vectors - 1 ? last_active : t_.lanes);
           }
         },

@@ -10,7 +10,7 @@
 namespace burnish {
 namespace {
 
-const Family* const kFamilies[] = {&kDepthwise, &kConvolution, &kMatmul,     &kMatmulAny,
+const Family* const kFamilies[] = {&kDepthwise, &kConvolution, &kWinograd,   &kMatmul, &kMatmulAny,
                                    &kPooling,   &kAttention,   &kCumulative, &kNests};
 
 }  // namespace
@@ -56,7 +56,7 @@ Result<Emitted> CpuTarget::emit(const Kernel& kernel, const Tactic& tactic, std:
     return internal_error(fmt::format("{} storages for {} operands", storages.size(), kernel.operand_count()),
                           tactic.name);
   for (std::size_t i = 0; i < storages.size(); ++i)
-    if (storages[i].strides.size() != kernel.operand_type(i).dims.size())
+    if (tactic.ports[i].derived_bytes == 0 && storages[i].strides.size() != kernel.operand_type(i).dims.size())
       return internal_error(fmt::format("operand {} has {} strides and {} dims", i, storages[i].strides.size(),
                                         kernel.operand_type(i).dims.size()),
                             tactic.name);
@@ -65,6 +65,14 @@ Result<Emitted> CpuTarget::emit(const Kernel& kernel, const Tactic& tactic, std:
   for (const Family* family : kFamilies)
     if (family->name == wanted) return family->emit(cpu_, kernel, tactic, storages);
   return internal_error(fmt::format("tactic {} belongs to no family", tactic.name));
+}
+
+Result<Tensor> CpuTarget::derive(const Kernel& kernel, const Tactic& tactic, std::size_t operand,
+                                 const Tensor& constant) const {
+  const auto wanted = string(tactic.parameters, "family");
+  for (const Family* family : kFamilies)
+    if (family->name == wanted && family->derive != nullptr) return family->derive(kernel, tactic, operand, constant);
+  return internal_error(fmt::format("tactic {} derives nothing", tactic.name));
 }
 
 }  // namespace burnish

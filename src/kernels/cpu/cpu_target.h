@@ -13,6 +13,8 @@ class CpuTarget : public Target {
   const CpuFeatures& features() const { return cpu_; }
   std::vector<Tactic> tactics(const Kernel& kernel, std::string* why_not) const override;
   Result<Emitted> emit(const Kernel& kernel, const Tactic& tactic, std::span<const Storage> storages) const override;
+  Result<Tensor> derive(const Kernel& kernel, const Tactic& tactic, std::size_t operand,
+                        const Tensor& constant) const override;
 
  private:
   CpuFeatures cpu_;

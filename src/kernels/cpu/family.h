@@ -18,9 +18,12 @@ struct Family {
   void (*tactics)(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& found, std::string& why_not);
   Result<Emitted> (*emit)(const CpuFeatures& cpu, const Kernel& kernel, const Tactic& tactic,
                           std::span<const Storage> storages);
+  // Of operands whose port has derived bytes (Target::derive); null where no tactic has such.
+  Result<Tensor> (*derive)(const Kernel& kernel, const Tactic& tactic, std::size_t operand,
+                           const Tensor& constant) = nullptr;
 };
 
-extern const Family kConvolution, kDepthwise, kMatmul, kMatmulAny, kPooling, kAttention, kCumulative, kNests;
+extern const Family kConvolution, kWinograd, kDepthwise, kMatmul, kMatmulAny, kPooling, kAttention, kCumulative, kNests;
 // Any problem as plain loops, for those that no other family has code for.
 extern const Family kSpelledOut;
 
