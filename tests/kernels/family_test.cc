@@ -84,6 +84,37 @@ TEST(Convolution, SizesKnownAtRunTime) {
   check_window(p, random);
 }
 
+// Kernels along one dim or two, tiles that leave the image on every side, channels that fill no vector.
+TEST(Winograd, EveryForm) {
+  std::mt19937 random(5);
+  const std::vector<std::vector<int64_t>> kernels = {{3, 3}, {5, 5}, {1, 7}, {7, 1},   {3, 1},
+                                                     {1, 2}, {3},    {2, 2}, {1, 3, 3}};
+  bool symbols = false;
+  for (const auto& kernel : kernels) {
+    symbols = !symbols;
+    WindowProblem p;
+    p.batch = pick(random, 1, 2);
+    p.channels = pick(random, 1, 40);
+    p.outputs = pick(random, 1, 50);
+    p.kernel = kernel;
+    p.strides = p.dilations = std::vector<int64_t>(kernel.size(), 1);
+    for (const int64_t k : kernel) {
+      p.image.push_back(pick(random, k, 20));
+      p.begins.push_back(pick(random, 0, k - 1));
+      p.ends.push_back(pick(random, 0, k - 1));
+    }
+    if (symbols) {
+      p.symbols.assign(kernel.size() + 1, "");
+      p.symbols[0] = "N";
+      p.symbols[1] = "H";
+    }
+    const auto tactics = CpuTarget(host_cpu()).tactics(make_kernel(p.problem(), Ending::plain, 1), nullptr);
+    EXPECT_TRUE(std::ranges::any_of(tactics, [](const Tactic& t) { return t.name.starts_with("winograd"); }))
+        << p.text();
+    check_window(p, random);
+  }
+}
+
 TEST(Depthwise, RandomShapes) {
   std::mt19937 random(5);
   for (int i = 0; i < 24; ++i) {
