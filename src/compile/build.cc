@@ -96,7 +96,8 @@ class ImageBuilder {
       ++reference_nodes_;
       if (reference_nodes_ <= 5) references_missing_ += (references_missing_.empty() ? "" : ", ") + unit.name;
     }
-    const Selection selection = TRY(select(graph, units, {fusing.early, options_.forced, options_.exact, options_.derived_limit}, notes_));
+    const Selection selection =
+        TRY(select(graph, units, {fusing.early, options_.forced, options_.exact, options_.derived_limit}, notes_));
     PlaceOptions placing;
     placing.early = fusing.early;
     placing.target = &target_;

@@ -144,6 +144,33 @@ TEST(Build, ViewsOfViews) {
              return %u, %v, %t })");
 }
 
+// Winograd weights count as derived, and stay within the limit; with --exact there are none.
+TEST(Build, DerivedConstantsAreLimited) {
+  Tensor weights = input_for(DType::f32, {64, 64, 3, 3}, 1);
+  const auto derived = [&](double limit, bool exact) {
+    auto graph = std::make_unique<Graph>("main");
+    Value* x = graph->add_input("x", Type::tensor(DType::f32, {1, 64, 28, 28}));
+    Value* w = graph->add_node("constant", {}, {{"value", weights}}, std::vector<ResultSpec>(1))->result(0);
+    Value* const operands[] = {x, w};
+    Value* y = graph->add_node("conv", operands, {{"pads", Ints{1, 1, 1, 1}}}, std::vector<ResultSpec>(1))->result(0);
+    graph->add_output(y, "y");
+    ops::bind_operators(*graph);
+    for (const auto& node : graph->nodes()) EXPECT_TRUE(ops::infer_new(*node).has_value());
+    BuildOptions options;
+    options.derived_limit = limit;
+    options.exact = exact;
+    const auto built = build(std::move(graph), options);
+    EXPECT_TRUE(built.has_value()) << (built ? "" : built.error().message());
+    return built ? built->derived_bytes : -1;
+  };
+  const auto own = static_cast<int64_t>(weights.byte_size());
+  EXPECT_GT(derived(10, false), 2 * own);
+  EXPECT_GT(derived(1, false), 0);
+  EXPECT_LE(derived(1, false), own);
+  EXPECT_EQ(derived(0, false), 0);
+  EXPECT_EQ(derived(10, true), 0);
+}
+
 // A kernel of several stores to one result is not evaluated where another kernel reads it.
 TEST(Build, SizesAsData) {
   check(R"(graph @main(%x: f32[N,M], %y: i64[2]) {
