@@ -230,6 +230,36 @@ TEST(OnnxImport, StringsAreNoNumbers) {
   EXPECT_EQ(graph.error().code, ErrorCode::refused) << graph.error().message();
 }
 
+TEST(OnnxImport, MoreOrFewerInputsThanAnOperatorTakes) {
+  const std::pair<std::string_view, std::vector<std::string_view>> nodes[] = {
+      {"LayerNormalization", {"x", "x", "x", "x"}},
+      {"LayerNormalization", {"x", "x", "x", "x", "x"}},
+      {"LayerNormalization", {"x", "x", ""}},
+      {"Concat", {"x", "", "x"}},
+      {"Einsum", {"", "x"}},
+      {"Einsum", {}},
+  };
+  for (const auto& [op, inputs] : nodes) {
+    WireWriter n, equation, g;
+    for (std::string_view i : inputs) n.text(1, i);
+    n.text(2, "y");
+    n.text(4, op);
+    equation.text(1, "equation");
+    equation.text(4, "ij,ij->ij");
+    equation.integer(20, 3);
+    if (op == "Einsum") n.message(5, equation);
+    if (op == "Concat") n.message(5, integer_attribute("axis", 0));
+    g.message(11, value_info("x", 1, {"2", "3"}));
+    g.message(1, n);
+    g.message(12, value_info("y", 1, {"2", "3"}));
+    const auto graph = read(model(g));
+    EXPECT_EQ(graph.has_value(), inputs.size() == 3 && op == "LayerNormalization") << op;
+    if (!graph) {
+      EXPECT_EQ(graph.error().code, ErrorCode::refused) << graph.error().message();
+    }
+  }
+}
+
 TEST(OnnxExport, EverySampleIsWrittenOrRefused) {
   int written = 0;
   for (const Operator* op : ops::all()) {

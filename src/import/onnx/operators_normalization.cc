@@ -38,6 +38,7 @@ Status batch_norm(NodeContext& c) {
 
 Status layer_norm(NodeContext& c) {
   TRY(need_inputs(c, 1));
+  if (c.input_count() > 3) return c.error("layer norm takes at most 3 inputs");
   Value* operands[] = {c.in(0), c.cast(c.in(1), c.dtype(0)), c.cast(c.in(2), c.dtype(0))};
   c.give_all("layer_norm", std::span(operands, c.input_count()),
              {{"axis", c.integer("axis", -1)}, {"epsilon", c.real("epsilon", 1e-5)}}, c.output_count());

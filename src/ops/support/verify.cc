@@ -43,7 +43,10 @@ Status verify_operands(const NodeView& view, const Operator& definition) {
     const OperandSpec& spec = specs[std::min(i, specs.size() - 1)];
     const Value* value = node.operand(i);
     if (value == nullptr) {
-      if (spec.arity == Arity::required) return view.error("operand '" + std::string(spec.name) + "' is missing");
+      // Of a variable number of operands none is absent, except among the values that control flow carries.
+      if (spec.arity == Arity::required ||
+          (spec.arity == Arity::variadic && i < node.operand_count() && definition.regions == 0))
+        return view.error("operand '" + std::string(spec.name) + "' is missing");
       continue;
     }
     if (!matches(spec.types, value->type(), first == nullptr ? nullptr : &first->type()))
