@@ -6,21 +6,19 @@ namespace {
 enum Operand { kX, kW, kBias, kPast };
 
 struct Shape {
-  Dim batch, length;
-  int64_t channels, taps;
+  Dim batch, length, channels, taps;
 };
 
 Result<Shape> shape_of(const NodeView& n) {
   const Dims x = TRY(dims_of(n, kX)), w = TRY(dims_of(n, kW));
   if (x.size() != 3 || w.size() != 3 || equal(w[1], 1) == Truth::no)
     return n.error("x must be [batch, channels, length] and w [channels, 1, taps]");
-  const auto taps = w[2].constant(), channels = w[0].constant() ? w[0].constant() : x[1].constant();
-  if (!taps || !channels || *taps < 1) return n.error("the number of channels and taps must be known");
+  if (less_equal(1, w[2]) == Truth::no) return n.error("there are no taps");
   if (equal(x[1], w[0]) == Truth::no) return n.error("x and w differ in channels");
   const std::string& activation = n.string("activation");
   if (activation != "none" && activation != "silu" && activation != "swish")
     return n.error("activation must be \"none\", \"silu\" or \"swish\"");
-  return Shape{x[0], x[2], *channels, *taps};
+  return Shape{x[0], x[2], w[0].is_constant() ? w[0] : x[1], w[2]};
 }
 
 Status infer(InferContext& n) {
@@ -40,11 +38,12 @@ Result<Values> decompose(DecomposeContext& n) {
   Compose c(n.builder);
   const Shape s = TRY(shape_of(n));
   const DType dtype = n.type(kX).dtype;
+  const auto channels = s.channels.constant();
+  if (!channels || !s.taps.is_constant()) return n.error("the number of channels and taps must be known");
   Value* past = n.has(kPast) ? n.in(kPast) : c.broadcast(c.number(dtype, 0), {s.batch, s.channels, s.taps - 1});
   Value* parts[] = {past, n.in(kX)};
   Value* whole = c.concat(parts, 2);
-  AttributeMap attributes = {
-      {"strides", Ints{1}}, {"dilations", Ints{1}}, {"pads", Ints{0, 0}}, {"groups", s.channels}};
+  AttributeMap attributes = {{"strides", Ints{1}}, {"dilations", Ints{1}}, {"pads", Ints{0, 0}}, {"groups", *channels}};
   Value* y = n.has(kBias) ? c.op("conv", {whole, n.in(kW), n.in(kBias)}, attributes)
                           : c.op("conv", {whole, n.in(kW)}, attributes);
   if (n.string("activation") != "none") y = c.cast(c.op("silu", {c.cast(y, wide(dtype))}), dtype);

@@ -7,6 +7,15 @@
 namespace burnish::ops {
 namespace {
 
+// Until the sizes of the weights are numbers, the result's are only known when it is there.
+Result<bool> fresh_spatial(InferContext& n, Dims dims) {
+  const Dims w = TRY(dims_of(n, 1));
+  if (w.size() < 3 || constants(std::span(w).subspan(2))) return false;
+  for (std::size_t d = 2; d < w.size(); ++d) dims.push_back(n.fresh());
+  n.result(0, Type::tensor(n.type(0).dtype, std::move(dims)));
+  return true;
+}
+
 // The kernel's spatial sizes, which must be numbers.
 Result<Ints> kernel_of(const NodeView& n) {
   const Dims w = TRY(dims_of(n, 1));
@@ -41,8 +50,9 @@ Status infer_conv(InferContext& n) {
     return {};
   }
   const Dims spatial = TRY(spatial_of(n));
-  const Window window = TRY(window_of(n, spatial, TRY(kernel_of(n)), false));
   const Dims &x = n.type(0).dims, &w = n.type(1).dims;
+  if (TRY(fresh_spatial(n, {x[0], w[0]}))) return {};
+  const Window window = TRY(window_of(n, spatial, TRY(kernel_of(n)), false));
   const int64_t groups = n.integer("groups");
   if (groups < 1) return n.error("groups must be positive");
   if (equal(w[1] * groups, x[1]) == Truth::no)
@@ -124,10 +134,12 @@ Status infer_transpose(InferContext& n) {
     n.result(0, Type::unranked(n.type(0).dtype));
     return {};
   }
-  const Transposed t = TRY(transposed_of(n));
+  TRY(spatial_of(n));
   const Dims &x = n.type(0).dims, &w = n.type(1).dims;
   const int64_t groups = n.integer("groups");
   if (groups < 1) return n.error("groups must be positive");
+  if (TRY(fresh_spatial(n, {x[0], w[1] * groups}))) return {};
+  const Transposed t = TRY(transposed_of(n));
   if (equal(w[0], x[1]) == Truth::no) return n.error("w takes " + w[0].text() + " channels but x has " + x[1].text());
   if (equal(mod(x[1], groups), 0) == Truth::no) return n.error("the channels do not divide into the groups");
   const Dim channels = w[1] * groups;

@@ -14,13 +14,17 @@ Status infer(InferContext& c) {
   }
   if (x.rank() < 3 || x.rank() > 8 || w.rank() != x.rank())
     return c.error("x and w must be [N, C, spatial...] and [O, C / groups, kernel...]");
-  const Windows windows = TRY(read_windows(c, TRY(kernel_of(c, w))));
   if (c.integer("groups") < 1 || c.integer("offset_groups") < 1) return c.error("groups must be positive");
   if (equal(x.dims[1], w.dims[1] * Dim(c.integer("groups"))) == Truth::no)
     return c.error("x has " + x.dims[1].text() + " channels where w wants " +
                    (w.dims[1] * Dim(c.integer("groups"))).text());
   Dims dims = {x.dims[0], w.dims[0]};
-  for (std::size_t d = 0; d < windows.rank(); ++d) dims.push_back(windows.count(d, x.dims[d + 2]));
+  if (!constants(std::span(w.dims).subspan(2))) {
+    for (int64_t d = 2; d < w.rank(); ++d) dims.push_back(c.fresh());
+  } else {
+    const Windows windows = TRY(read_windows(c, TRY(kernel_of(c, w))));
+    for (std::size_t d = 0; d < windows.rank(); ++d) dims.push_back(windows.count(d, x.dims[d + 2]));
+  }
   c.result(0, Type::tensor(x.dtype, std::move(dims)));
   return {};
 }

@@ -48,6 +48,45 @@ void learn_symbols(const BoundSymbols& bound, const Type& before, const Type& af
 
 namespace {
 
+void add_names(const Type& type, std::set<std::string, std::less<>>& names) {
+  for (const Dim& dim : type.dims)
+    for (std::string& name : dim.symbols()) names.insert(std::move(name));
+  if (type.element != nullptr) add_names(*type.element, names);
+}
+
+// Symbols of all values that are there before the node.
+std::set<std::string, std::less<>> names_before(const Node& node) {
+  std::set<std::string, std::less<>> names;
+  const Graph& root = node.graph()->root();
+  for (const auto& input : root.inputs()) add_names(input->type(), names);
+  bool reached = false;
+  walk(root, [&](Node& other) {
+    reached = reached || &other == &node;
+    if (reached) return;
+    for (std::size_t r = 0; r < other.result_count(); ++r)
+      if (other.result(r) != nullptr) add_names(other.result(r)->type(), names);
+    for (std::size_t i = 0; i < other.region_count(); ++i)
+      for (const auto& input : other.region(i).inputs()) add_names(input->type(), names);
+  });
+  return names;
+}
+
+}  // namespace
+
+void rename_borne(const BoundSymbols& bound, const Node& node, const Type& before, const Type& after,
+                  SymbolValues& values) {
+  if (!before.is_ranked_tensor() || !after.is_ranked_tensor() || before.rank() != after.rank()) return;
+  std::optional<std::set<std::string, std::less<>>> known;
+  for (std::size_t d = 0; d < before.dims.size(); ++d) {
+    const auto symbol = before.dims[d].symbol_name();
+    if (!symbol || bound.contains(*symbol) || before.dims[d] == after.dims[d]) continue;
+    if (!known) known = names_before(node);
+    if (!known->contains(*symbol)) values.emplace(*symbol, after.dims[d]);
+  }
+}
+
+namespace {
+
 void replace(Dims& dims, const SymbolValues& values) {
   for (Dim& dim : dims)
     if (!dim.is_constant()) dim = dim.substitute(values);

@@ -27,6 +27,9 @@ class BoundSymbols {
 using SymbolValues = std::map<std::string, Dim, std::less<>>;
 // What `before` says of a value that is now known to be `after`: symbols that stood alone and are born in the graph.
 void learn_symbols(const BoundSymbols& bound, const Type& before, const Type& after, SymbolValues& values);
+// A result gives way to another value: sizes that the node bears, and that nothing before it knows, are called otherwise.
+void rename_borne(const BoundSymbols& bound, const Node& node, const Type& before, const Type& after,
+                  SymbolValues& values);
 // In types, contents and attributes of the graph and its regions.
 void replace_symbols(Graph& graph, const SymbolValues& values);
 // Infers all types. A symbol that turns out to be a number, or an expression of the inputs' symbols, is replaced by it.

@@ -17,18 +17,18 @@ FOLDERS = ["node", "simple", "pytorch-operator", "pytorch-converted"]
 
 
 class Cases(unittest.TestCase):
-    def run_on(self, where):
-        command = [PROGRAM, "test", *(str(DATA / folder) for folder in FOLDERS), "--on", where, "--expect", str(EXPECT)]
-        done = subprocess.run(command, capture_output=True, text=True)
+    def run_on(self, where, variant):
+        command = [PROGRAM, "test", *(str(DATA / folder) for folder in FOLDERS), "--on", where, "--variant", variant]
+        done = subprocess.run([*command, "--expect", str(EXPECT)], capture_output=True, text=True)
         lines = done.stdout.splitlines() + done.stderr.splitlines()
-        print(f"{where}: {lines[-1] if lines else ''}")
+        print(f"{variant} on {where}: {lines[-1] if lines else ''}")
         self.assertEqual(done.returncode, 0, "\n".join(l for l in lines if not l.startswith("passed")))
 
-    def test_references(self):
-        self.run_on("references")
 
-    def test_engine(self):
-        self.run_on("engine")
+for where in ["references", "engine"]:
+    for variant in ["plain", "folded", "saved", "dynamic"]:
+        test = lambda self, where=where, variant=variant: self.run_on(where, variant)
+        setattr(Cases, f"test_{variant}_on_{where}", test)
 
 
 if __name__ == "__main__":

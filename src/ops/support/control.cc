@@ -1,5 +1,7 @@
 #include "ops/support/control.h"
 
+#include <map>
+
 #include "ops/support/core.h"
 
 namespace burnish {
@@ -64,18 +66,56 @@ Result<Type> join_types(InferContext& c, const Type& a, const Type& b) {
   return result;
 }
 
-Status infer_region(Graph& region, bool again) {
-  if (again)
-    walk(region, [](Node& node) {
-      for (std::size_t i = 0; i < node.result_count(); ++i) {
-        Value* value = node.result(i);
-        if (value == nullptr) continue;
-        if (value->type().is_tensor()) value->set_type(Type::unranked(value->type().dtype));
-        value->set_contents(std::nullopt);
-      }
-    });
-  return ops::infer(region);
+namespace {
+
+using Replacements = std::map<std::string, Dim, std::less<>>;
+
+void replace_in_attributes(Node& node, const Replacements& values) {
+  for (const auto& [name, attribute] : AttributeMap(node.attributes())) {
+    const Dims* dims = std::get_if<Dims>(&attribute);
+    if (dims == nullptr || constants(*dims)) continue;
+    Dims changed = *dims;
+    for (Dim& d : changed)
+      if (!d.is_constant()) d = d.substitute(values);
+    node.set_attribute(name, std::move(changed));
+  }
+  for (std::size_t r = 0; r < node.region_count(); ++r)
+    for (const auto& inner : node.region(r).nodes()) replace_in_attributes(*inner, values);
 }
+
+// Nodes may name sizes that others bear: such a size goes by what it is called now.
+Status infer_again(Graph& region) {
+  std::unordered_map<const Value*, Type> before;
+  walk(region, [&](Node& node) {
+    for (std::size_t i = 0; i < node.result_count(); ++i) {
+      Value* value = node.result(i);
+      if (value == nullptr) continue;
+      before.emplace(value, value->type());
+      if (value->type().is_tensor()) value->set_type(Type::unranked(value->type().dtype));
+      value->set_contents(std::nullopt);
+    }
+  });
+  Symbols known = outer_symbols(*region.owner());
+  for (const auto& input : region.inputs()) add_symbols(input->type(), known);
+  Replacements values;
+  for (const auto& node : region.nodes()) {
+    if (!values.empty()) replace_in_attributes(*node, values);
+    TRY(ops::infer(*node));
+    for (std::size_t i = 0; i < node->result_count(); ++i) {
+      if (node->result(i) == nullptr) continue;
+      const Type &was = before.at(node->result(i)), &is = node->result(i)->type();
+      if (!was.is_ranked_tensor() || !is.is_ranked_tensor() || was.rank() != is.rank()) continue;
+      for (std::size_t d = 0; d < was.dims.size(); ++d)
+        if (const auto name = was.dims[d].symbol_name(); name && !known.contains(*name) && !(was.dims[d] == is.dims[d]))
+          values.emplace(*name, is.dims[d]);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Status infer_region(Graph& region, bool again) { return again ? infer_again(region) : ops::infer(region); }
 
 void copy_nodes(const Graph& from, Graph& to, std::unordered_map<const Value*, Value*>& map) {
   const auto mapped = [&](Value* value) {
