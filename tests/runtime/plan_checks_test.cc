@@ -1,6 +1,9 @@
 // What stands behind a plan's hashes: programs whose hashes are right and whose contents are not are refused, and whatever
 // the catalogue can run still loads.
 
+#include <unistd.h>
+
+#include <filesystem>
 #include <functional>
 
 #include <gtest/gtest.h>
@@ -15,11 +18,15 @@ namespace {
 using testing::PlanPart;
 
 std::string saved(const Program& program) {
-  const std::string path = ::testing::TempDir() + "burnish_plan_checks.plan";
+  // In memory, where there is such: every plan is synced to its disk.
+  const std::string folder = std::filesystem::exists("/dev/shm") ? "/dev/shm/" : ::testing::TempDir();
+  const std::string path = folder + "burnish_plan_checks_" + std::to_string(::getpid());
   const Program* images[] = {&program};
   const Status status = save_plan(images, {}, path);
   EXPECT_TRUE(status) << status.error().message();
-  return read_file(path).value();
+  std::string bytes = read_file(path).value();
+  std::filesystem::remove(path);
+  return bytes;
 }
 
 Result<std::vector<RuntimeValue>> load_and_run(std::string_view bytes, std::span<const RuntimeValue> inputs) {
