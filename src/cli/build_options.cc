@@ -92,12 +92,12 @@ Status refuse_engine_flags(const BuildFlags& flags, const std::string& path) {
   return {};
 }
 
-void add_tolerance(CLI::App& app, double& relative, double& absolute) {
+void add_tolerance(CLI::App& app, double& relative, double& absolute, const char* of_absolute) {
   app.add_option("--rtol", relative, "Relative tolerance")
       ->check(CLI::NonNegativeNumber)
       ->type_name("R")
       ->capture_default_str();
-  app.add_option("--atol", absolute, "Absolute tolerance")
+  app.add_option("--atol", absolute, of_absolute)
       ->check(CLI::NonNegativeNumber)
       ->type_name("A")
       ->capture_default_str();

@@ -34,7 +34,8 @@ Status refuse_build_flags(const BuildFlags& flags, const std::string& path);
 // The same for models.
 Status refuse_engine_flags(const BuildFlags& flags, const std::string& path);
 
-void add_tolerance(CLI::App& app, double& relative, double& absolute);
+void add_tolerance(CLI::App& app, double& relative, double& absolute, const char* of_absolute = "Absolute tolerance");
+constexpr const char* kScaledTolerance = "Absolute tolerance, times an output's largest number where that is above 1";
 // 0 stands for all processors.
 void add_threads(CLI::App& app, int& threads);
 int thread_count(int threads);

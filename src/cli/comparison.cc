@@ -14,7 +14,6 @@ void measure(const Tensor& actual, const Tensor& expected, OutputDifference& d) 
       numbers == NumberClass::complex)
     return;
   d.numbers = true;
-  double largest = 0;
   for (int64_t i = 0; i < expected.elements(); ++i) {
     const double want = expected.real_at(i), have = actual.real_at(i);
     if (want == have || (std::isnan(want) && std::isnan(have))) continue;
@@ -24,8 +23,8 @@ void measure(const Tensor& actual, const Tensor& expected, OutputDifference& d) 
     d.mean_absolute += error / static_cast<double>(expected.elements());
   }
   for (int64_t i = 0; i < expected.elements(); ++i)
-    if (const double want = std::abs(expected.real_at(i)); std::isfinite(want)) largest = std::max(largest, want);
-  d.max_relative = d.max_absolute == 0 ? 0 : d.max_absolute / largest;
+    if (const double want = std::abs(expected.real_at(i)); std::isfinite(want)) d.largest = std::max(d.largest, want);
+  d.max_relative = d.max_absolute == 0 ? 0 : d.max_absolute / d.largest;
 }
 
 }  // namespace
@@ -40,8 +39,9 @@ Comparison compare(std::span<const std::string> names, std::span<const RuntimeVa
   for (std::size_t i = 0; i < names.size(); ++i) {
     OutputDifference d;
     d.name = names[i];
-    d.reason = difference(expected[i], actual[i], {tolerance.relative, tolerance.absolute});
     if (actual[i].is_tensor() && expected[i].is_tensor()) measure(actual[i].tensor(), expected[i].tensor(), d);
+    const double absolute = tolerance.absolute * std::max(1.0, d.largest);
+    d.reason = difference(expected[i], actual[i], {tolerance.relative, absolute});
     comparison.outputs.push_back(std::move(d));
   }
   return comparison;

@@ -11,6 +11,7 @@
 
 namespace burnish::cli {
 
+// `absolute` is in units of the output's largest number where that is above 1: errors of sums go with their terms.
 struct Tolerance {
   double relative = 1e-3, absolute = 1e-5;
 };
@@ -20,6 +21,7 @@ struct OutputDifference {
   std::string reason;  // the first element that differs by more than is allowed; empty: equal
   bool numbers = false;
   double max_absolute = 0, max_relative = 0;  // the latter of the second run's largest number
+  double largest = 0;                          // that number
   double mean_absolute = 0;
 };
 
