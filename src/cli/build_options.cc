@@ -97,10 +97,7 @@ void add_tolerance(CLI::App& app, double& relative, double& absolute, const char
       ->check(CLI::NonNegativeNumber)
       ->type_name("R")
       ->capture_default_str();
-  app.add_option("--atol", absolute, of_absolute)
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("A")
-      ->capture_default_str();
+  app.add_option("--atol", absolute, of_absolute)->check(CLI::NonNegativeNumber)->type_name("A")->capture_default_str();
 }
 
 void add_threads(CLI::App& app, int& threads) {

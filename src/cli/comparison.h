@@ -21,7 +21,7 @@ struct OutputDifference {
   std::string reason;  // the first element that differs by more than is allowed; empty: equal
   bool numbers = false;
   double max_absolute = 0, max_relative = 0;  // the latter of the second run's largest number
-  double largest = 0;                          // that number
+  double largest = 0;                         // that number
   double mean_absolute = 0;
 };
 
