@@ -217,10 +217,13 @@ class Solver {
     return false;
   }
 
-  // Values of the same buffer that are read later, or lie in a concat.
+  // Is the buffer read later, or by this very unit through another value than `except`? A kernel may write over what it
+  // reads at the same position only.
   bool others_live(int buffer, const Value* except, std::size_t u) const {
     return std::ranges::any_of(result_.storages, [&](const auto& entry) {
-      return entry.second.buffer == buffer && entry.first != except && end_of(entry.first) > u;
+      const auto& [other, storage] = entry;
+      if (storage.buffer != buffer || other == except) return false;
+      return end_of(other) > u || std::ranges::find(units_[u].operands, other) != units_[u].operands.end();
     });
   }
 

@@ -144,6 +144,55 @@ TEST(Build, ViewsOfViews) {
              return %u, %v, %t })");
 }
 
+// A unit reads a value and, through a view, the same elements in another order: its result needs its own place.
+TEST(Build, NothingIsOverwrittenThatAViewStillReads) {
+  check(R"(graph @main(%x: f32[64,48], %w: f32[48,64], %v: f32[64,64]) {
+             %a: f32[64,64] = matmul(%x, %w)
+             %t: f32[64,64] = transpose(%a) {permutation = [1, 0]}
+             %b: f32[64,64] = add(%a, %t)
+             %y: f32[64,64] = matmul(%b, %v)
+             return %y })");
+  check(R"(graph @main(%x: f32[64,64], %v: f32[64,64]) {
+             %a: f32[64,64] = matmul(%x, %v)
+             %t: f32[64,64] = transpose(%a) {permutation = [1, 0]}
+             %m: f32[64,64] = matmul(%t, %v)
+             %b: f32[64,64] = add(%a, %m)
+             %y: f32[64,64] = matmul(%b, %v)
+             return %y })");
+}
+
+// Sizes are known, steps are not.
+TEST(Build, MatricesWithinOnesOfUnknownSize) {
+  check(R"(graph @main(%x: f32[8,64], %z: f32[64,M]) {
+             %b: f32[64,3] = slice(%z) {starts = [0, 0], sizes = [64, 3], steps = [1, 1]}
+             %a: f32[8,3] = matmul(%x, %b)
+             return %a })");
+}
+
+TEST(Build, PoolsKeepNaN) {
+  const auto graph = parse(R"(graph @main(%x: f32[1,16,8,8]) {
+      %s: f32[1,16,8,8] = sqrt(%x)
+      %y: f32[1,16,4,4] = max_pool(%s) {kernel = [2, 2], strides = [2, 2]}
+      return %y })");
+  ASSERT_NE(graph, nullptr);
+  const std::vector<RuntimeValue> inputs = {input_for(DType::f32, {1, 16, 8, 8}, 1)};
+  const auto expected = interpret(*graph, inputs);
+  const auto built = build(graph->clone(), {});
+  ASSERT_TRUE(expected && built);
+  const auto executor = Executor::create(built->program);
+  ASSERT_TRUE(executor.has_value());
+  Context context(*executor, nullptr);
+  const auto results = context.run(inputs);
+  ASSERT_TRUE(results.has_value());
+  const Tensor &got = (*results)[0].tensor(), &want = (*expected)[0].tensor();
+  int64_t nans = 0;
+  for (int64_t k = 0; k < want.elements(); ++k) {
+    nans += std::isnan(want.real_at(k));
+    EXPECT_EQ(std::isnan(got.real_at(k)), std::isnan(want.real_at(k))) << k;
+  }
+  EXPECT_GT(nans, 0);
+}
+
 // Winograd weights count as derived, and stay within the limit; with --exact there are none.
 TEST(Build, DerivedConstantsAreLimited) {
   Tensor weights = input_for(DType::f32, {64, 64, 3, 3}, 1);

@@ -107,7 +107,8 @@ Result<Emitted> emit(const CpuFeatures& cpu, const Kernel& kernel, const Tactic&
   Contraction c = contraction_of(problem, shape, storages[0].strides, storages[1].strides);
   const Dims& b = storages[1].strides;
   const auto row = b[b.size() - 2].constant(), column = b.back().constant();
-  if (!row || !column) return refused("the steps of b's matrices must be known", "matmul");
+  // A matrix of known size in a larger one of unknown size.
+  if (!row || !column) return kMatmulAny.emit(cpu, kernel, tactic, storages);
   c.w_sum = *row;
   c.w_padded = integer(tactic.parameters, "packed", 0) != 0;
   c.w_channel = c.w_padded ? 1 : *column;

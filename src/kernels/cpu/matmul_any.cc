@@ -133,14 +133,10 @@ class AnyEmitter {
 
 Status check(const Problem& problem) {
   if (problem.operands.size() != 2 || problem.result.dims.size() < 2) return refused("matmul wants a and b");
-  bool known = true;
   for (const Type* t : {&problem.operands[0], &problem.operands[1], &problem.result}) {
     if (t->dtype != DType::f32) return refused("only f32 is multiplied");
     if (t->dims.size() < 2) return refused("matmul wants matrices");
   }
-  const auto& b = problem.operands[1].dims;
-  known = b.back().is_constant() && b[b.size() - 2].is_constant() && b.back() != Dim(0) && b[b.size() - 2] != Dim(0);
-  if (known) return refused("all sizes are known");
   return {};
 }
 
@@ -148,6 +144,11 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
   const Problem& problem = *kernel.anchor;
   if (const auto fits = check(problem); !fits) {
     why_not = fits.error().what;
+    return;
+  }
+  const auto& b = problem.operands[1].dims;
+  if (b.back().is_constant() && b[b.size() - 2].is_constant() && b.back() != Dim(0) && b[b.size() - 2] != Dim(0)) {
+    why_not = "all sizes are known";
     return;
   }
   why_not = Epilogue::unsupported(kernel);

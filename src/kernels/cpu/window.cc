@@ -185,7 +185,10 @@ class WindowEmitter {
     switch (k_.kind) {
       case WindowKernel::Kind::multiply: return frame_.multiply_add(x, weight, sum);
       case WindowKernel::Kind::average: return b_.CreateFAdd(sum, x);
-      case WindowKernel::Kind::maximum: return b_.CreateSelect(b_.CreateFCmpOGT(sum, x), sum, x);
+      case WindowKernel::Kind::maximum: {  // a NaN stays
+        llvm::Value* larger = b_.CreateSelect(b_.CreateFCmpOGT(sum, x), sum, x);
+        return b_.CreateSelect(b_.CreateFCmpUNO(sum, sum), sum, larger);
+      }
     }
     return nullptr;
   }
