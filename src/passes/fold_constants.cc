@@ -72,11 +72,13 @@ Result<bool> fold_node(Node& node, const BoundSymbols& bound, const PassContext&
     out_bytes += *bytes;
     strings |= result->type().dtype == DType::string;
   }
-  if (strings || out_bytes > context.fold_bytes || out_bytes > kGrowth * in_bytes + kFree) return false;
+  // What is not larger than what it is made of takes its place: a transposed weight.
+  const int64_t budget = std::max(context.fold_bytes, in_bytes);
+  if (strings || out_bytes > budget || out_bytes > kGrowth * in_bytes + kFree) return false;
   if (!affordable(node, out_bytes)) return false;
 
   // A node that fails here fails the same way at run time, where it is reported if it is reached at all.
-  const TensorLimit limit(context.fold_bytes);  // for sizes that depend on data, too
+  const TensorLimit limit(budget);  // for sizes that depend on data, too
   auto results = interpret(node, pointers, {});
   if (!results) return false;
   for (std::size_t r = 0; r < node.result_count() && r < results->size(); ++r)

@@ -5,7 +5,10 @@
 
 #include <atomic>
 #include <cstring>
+#include <functional>
 #include <mutex>
+#include <numeric>
+#include <set>
 
 #include "base/file.h"
 #include "base/hash.h"
@@ -68,6 +71,42 @@ struct Plan::State {
       if (!block_is_right(s, b))
         return damaged("the plan is damaged near byte " + std::to_string(s.offset + b * kBlockBytes));
     return {};
+  }
+
+  // Of constants: some blocks, in parallel.
+  Status check_blocks(std::span<const uint64_t> blocks, ThreadPool* pool) const {
+    const Section& section = *find(Kind::constants);
+    std::atomic<int64_t> wrong{-1};
+    const auto check = [&](int64_t first, int64_t last, int) {
+      for (int64_t i = first; i < last; ++i)
+        if (const uint64_t block = blocks[static_cast<std::size_t>(i)]; !block_is_right(section, block))
+          wrong = static_cast<int64_t>(block);
+    };
+    const auto count = static_cast<int64_t>(blocks.size());
+    if (pool != nullptr) pool->parallel_for(count, 1, check);
+    else check(0, count, 0);
+    if (wrong < 0) return {};
+    return damaged("the plan is damaged near byte " +
+                   std::to_string(section.offset + static_cast<uint64_t>(wrong) * kBlockBytes));
+  }
+
+  // Blocks of constants that a run reads. Weights that an image holds in another form only are left alone, on disk.
+  void used_blocks(const Tensor& tensor, std::set<uint64_t>& blocks) const {
+    const std::byte *start = blobs.section.data(), *data = tensor.data();
+    if (tensor.dtype() == DType::string || tensor.byte_size() == 0 || std::less()(data, start) ||
+        !std::less()(data, start + blobs.section.size()))
+      return;
+    const auto first = static_cast<uint64_t>(data - start);
+    for (uint64_t b = first / kBlockBytes; b <= (first + tensor.byte_size() - 1) / kBlockBytes; ++b) blocks.insert(b);
+  }
+  void used_blocks(const Program& program, std::set<uint64_t>& blocks) const {
+    for (const Tensor& constant : program.constants) used_blocks(constant, blocks);
+    for (const auto& body : program.bodies) used_blocks(*body, blocks);
+    if (program.graph != nullptr)
+      walk(*program.graph, [&](const Node& node) {
+        for (const auto& [name, attribute] : node.attributes())
+          if (const auto* tensor = std::get_if<Tensor>(&attribute)) used_blocks(*tensor, blocks);
+      });
   }
 
   Status read_head();
@@ -189,7 +228,10 @@ Result<std::shared_ptr<const Program>> Plan::State::read_program(std::size_t ima
   }
   if (const Status status = verify(*program); !status) return damaged(status.error().what);
   program->file = name;
-  program->check_constants = [self = std::move(self)](ThreadPool* pool) { return self->check_constants(pool); };
+  std::set<uint64_t> blocks;
+  used_blocks(*program, blocks);
+  program->check_constants = [self = std::move(self), blocks = std::vector(blocks.begin(), blocks.end())](
+                                 ThreadPool* pool) { return self->state_->check_blocks(blocks, pool); };
   return std::shared_ptr<const Program>(std::move(program));
 }
 
@@ -278,18 +320,9 @@ Result<std::unique_ptr<Graph>> Plan::simplified(ThreadPool* pool) const {
 Status Plan::check_constants(ThreadPool* pool) const {
   State& s = *state_;
   std::call_once(s.constants_checked, [&] {
-    const Section& section = *s.find(Kind::constants);
-    const auto blocks = static_cast<int64_t>(block_count(section.bytes));
-    std::atomic<int64_t> wrong{-1};
-    const auto check = [&](int64_t first, int64_t last, int) {
-      for (int64_t b = first; b < last; ++b)
-        if (!s.block_is_right(section, static_cast<uint64_t>(b))) wrong = b;
-    };
-    if (pool != nullptr) pool->parallel_for(blocks, 1, check);
-    else check(0, blocks, 0);
-    if (wrong >= 0)
-      s.constants_status = s.damaged("the plan is damaged near byte " +
-                                     std::to_string(section.offset + static_cast<uint64_t>(wrong) * kBlockBytes));
+    std::vector<uint64_t> all(block_count(s.find(Kind::constants)->bytes));
+    std::iota(all.begin(), all.end(), 0);
+    s.constants_status = s.check_blocks(all, pool);
   });
   return s.constants_status;
 }

@@ -136,7 +136,7 @@ class Placer {
     for (const auto& [have, slot] : derived_[value])
       if (have == key) return slot;
     Tensor made = TRY(options_.target->derive(unit.kernel, tactic, i, *tensor));
-    count_bytes(value, *tensor, static_cast<int64_t>(made.byte_size()));
+    count_bytes(value, *tensor, static_cast<int64_t>(made.byte_size()), true);
     const Type type = made.type();
     const int buffer = add_constant(std::move(made));
     const int number =
@@ -145,11 +145,12 @@ class Placer {
     return number;
   }
 
-  void count_bytes(const Value* value, const Tensor& constant, int64_t stored) {
-    const auto own = static_cast<int64_t>(constant.byte_size());
-    const bool first = constants_[value].empty() && derived_[value].empty();
-    if (first) placed_.weight_bytes += own;
-    placed_.derived_bytes += std::max<int64_t>(first ? stored - own : stored, 0);
+  // A plan keeps one copy of every constant: in its first packed form, from which the user's can be had back, or else as
+  // it was.
+  void count_bytes(const Value* value, const Tensor& constant, int64_t stored, bool derived = false) {
+    if (constants_[value].empty() && derived_[value].empty())
+      placed_.weight_bytes += static_cast<int64_t>(constant.byte_size());
+    if (derived || !constants_[value].empty()) placed_.derived_bytes += stored;
   }
 
   int add_constant(Tensor tensor) {

@@ -61,12 +61,10 @@ class Selector {
 
  private:
   // What a kernel's constants take beyond one copy of them.
-  static int64_t derived_bytes(const Unit& unit, const Tactic& tactic) {
+  static int64_t derived_bytes(const Tactic& tactic) {
     int64_t bytes = 0;
-    for (std::size_t i = 0; i < tactic.ports.size(); ++i)
-      if (tactic.ports[i].derived_bytes > 0)
-        bytes += tactic.ports[i].derived_bytes - static_cast<int64_t>(likely_bytes(unit.operands[i]->type()));
-    return std::max<int64_t>(bytes, 0);
+    for (std::size_t i = 0; i < tactic.ports.size(); ++i) bytes += tactic.ports[i].derived_bytes;
+    return bytes;
   }
 
   // The cheapest choice within the limit of derived bytes: a price per byte, as low as does it (Lagrange).
@@ -80,7 +78,7 @@ class Selector {
       const auto each = [&](auto f) {
         for (std::size_t u = 0; u < units_.size(); ++u)
           for (std::size_t w = 0; unit_vertices_[u] >= 0 && w < ways_[u].size(); ++w)
-            if (const int64_t more = derived_bytes(units_[u], ways_[u][w]); more > 0) f(unit_vertices_[u], w, more);
+            if (const int64_t more = derived_bytes(ways_[u][w]); more > 0) f(unit_vertices_[u], w, more);
       };
       each([&](int vertex, std::size_t way, int64_t more) {
         priced.add_cost(vertex, static_cast<int>(way), price * static_cast<double>(more));
