@@ -170,6 +170,24 @@ Result<bool> fold_if(Node& node, const BoundSymbols& bound) {
   return true;
 }
 
+// A transposed constant of gemm is turned here: after `simplify` its weights are those that the engine packs, and a plan
+// that keeps the graph holds them once.
+Result<bool> turn_weights(Node& node) {
+  if (node.op() != "gemm") return false;
+  bool changed = false;
+  for (const auto& [operand, flag] : {std::pair<std::size_t, const char*>{0, "trans_a"}, {1, "trans_b"}}) {
+    const Attribute* given = node.attribute(flag);
+    if (given == nullptr || std::get<int64_t>(*given) == 0 || constant_of(node.operand(operand)) == nullptr) continue;
+    Builder builder(*node.graph(), &node, node.source());
+    Value* turned = builder.op("transpose", {node.operand(operand)}, {{"permutation", Ints{1, 0}}});
+    TRY(builder.finish());
+    node.set_operand(operand, turned);
+    node.set_attribute(flag, int64_t{0});
+    changed = true;
+  }
+  return changed;
+}
+
 }  // namespace
 
 Result<bool> fold_constants(Graph& graph, const PassContext& context) {
@@ -180,6 +198,7 @@ Result<bool> fold_constants(Graph& graph, const PassContext& context) {
     for (std::size_t r = 0; r < node->result_count(); ++r)
       used |= node->result(r) != nullptr && !node->result(r)->unused();
     if (!used) continue;
+    changed |= TRY(turn_weights(*node));
     if (TRY(fold_contents(*node, bound)) || TRY(fold_node(*node, bound, context)) || TRY(fold_if(*node, bound)))
       changed = true;
   }
