@@ -99,7 +99,10 @@ Result<Measured> measure(const CpuTarget& target, const Kernel& kernel, const Ta
     Storage s;
     s.format = tactic.ports[i].format;
     s.strides = dense_strides(s.format, kernel.operand_type(i).dims);
-    memory.emplace_back(static_cast<std::size_t>(storage_elements(s.format, kernel.operand_type(i).dims).value()));
+    const int64_t elements = tactic.ports[i].derived_bytes > 0
+                                 ? tactic.ports[i].derived_bytes / 4
+                                 : storage_elements(s.format, kernel.operand_type(i).dims).value();
+    memory.emplace_back(static_cast<std::size_t>(elements));
     for (float& x : memory.back()) x = uniform(random);
     pointers.push_back(memory.back().data());
     storages.push_back(std::move(s));
