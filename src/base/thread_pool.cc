@@ -12,9 +12,11 @@
 #include <cfenv>
 #include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/checked.h"
@@ -131,7 +133,13 @@ class Team {
       pause();
       if (pauses % kPausesPerYield == 0) ::sched_yield();
     }
+    std::exception_ptr exception;
+    if (failed_.load(std::memory_order_relaxed)) {
+      exception = std::exchange(exception_, nullptr);
+      failed_.store(false, std::memory_order_relaxed);
+    }
     busy_.store(false, std::memory_order_release);
+    if (exception) std::rethrow_exception(exception);
     return true;
   }
 
@@ -147,7 +155,12 @@ class Team {
     const auto count = static_cast<int>(shares_.size());
     const auto run_piece = [&](int64_t piece) {
       const int64_t first = piece * job.grain;
-      job.body(job.context, first, std::min(first + job.grain, job.tasks), self);
+      // Nobody may leave while others work for the caller's stack: the first exception waits for the end.
+      try {
+        job.body(job.context, first, std::min(first + job.grain, job.tasks), self);
+      } catch (...) {
+        if (!failed_.exchange(true)) exception_ = std::current_exception();
+      }
     };
     for (int64_t piece; (piece = shares_[static_cast<std::size_t>(self)].take_front()) >= 0;) run_piece(piece);
     for (int i = 1; i < count; ++i) {
@@ -218,7 +231,8 @@ class Team {
   alignas(64) std::atomic<uint64_t> gate_{0};
   alignas(64) std::atomic<int> sleepers_{0};
   std::atomic<int> sessions_{0};
-  std::atomic<bool> busy_{false}, stop_{false};
+  std::atomic<bool> busy_{false}, stop_{false}, failed_{false};
+  std::exception_ptr exception_;  // the first of this job
   std::mutex mutex_;
   std::condition_variable condition_;
   uint64_t wakes_ = 0;

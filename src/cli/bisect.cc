@@ -13,8 +13,6 @@
 namespace burnish::cli {
 namespace {
 
-constexpr const char* kScheduling[] = {"fuse.epilogues", "fuse.prologues", "place.in_place", "place.concats"};
-
 struct Options {
   std::string model, against;
   int threads = 0;
@@ -81,8 +79,8 @@ struct Culprit {
 
 Result<Culprit> search(Bisection& bisection, int executions) {
   if (TRY(bisection.differs(0))) {
-    for (const char* step : kScheduling)
-      if (!TRY(bisection.differs(0, {step}))) return Culprit{.name = step};
+    for (const std::string_view step : scheduling_steps())
+      if (!TRY(bisection.differs(0, {std::string(step)}))) return Culprit{.name = std::string(step)};
     return Culprit{};
   }
   int good = 0, bad = executions;

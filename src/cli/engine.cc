@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "cli/stages.h"
+#include "compile/record.h"
 
 namespace burnish::cli {
 namespace {
@@ -17,26 +18,10 @@ double since(Clock::time_point start) { return std::chrono::duration<double>(Clo
 void use(Engine& engine, const BuildResult& result) {
   engine.program = result.program;
   engine.simplified = result.simplified;
-  engine.decisions = to_json(result.decisions);
+  engine.decisions = decisions_json(result.decisions);
   engine.weight_bytes = result.weight_bytes;
   engine.derived_bytes = result.derived_bytes;
   engine.timings = result.timings;
-}
-
-// What a plan keeps beside its programs for those who run it. A plan that others wrote may hold something else there.
-Json source_map(const BuildResult& result, const SymbolTable& opt) {
-  return {{"opt", opt}, {"weight_bytes", result.weight_bytes}, {"derived_bytes", result.derived_bytes}};
-}
-
-void read_source_map(std::string_view text, Engine& engine) {
-  const Json map = Json::parse(text, nullptr, false);
-  if (!map.is_object()) return;
-  const auto number = [](const Json& value) { return value.is_number_integer() ? value.get<int64_t>() : 0; };
-  if (const auto it = map.find("weight_bytes"); it != map.end()) engine.weight_bytes = number(*it);
-  if (const auto it = map.find("derived_bytes"); it != map.end()) engine.derived_bytes = number(*it);
-  if (const auto it = map.find("opt"); it != map.end() && it->is_object())
-    for (const auto& [symbol, value] : it->items())
-      if (value.is_number_integer()) engine.opt[symbol] = value.get<int64_t>();
 }
 
 BuildOptions with_progress(Console& console, BuildOptions options) {
@@ -62,8 +47,11 @@ Result<Engine> load_plan(Console& console, const Opened& opened, const BuildFlag
   const CpuFeatures cpu = flags.cpu == "host" ? host : TRY(parse_cpu(flags.cpu));
   if (!host.supports(cpu))
     return usage_error(fmt::format("this processor lacks {}", host.missing(cpu)), "--cpu", "choose a lower level");
-  engine.weight_bytes = opened.plan->constant_bytes();
-  read_source_map(opened.plan->source_map(), engine);
+  auto record = read_record(opened.plan->record());
+  if (!record) return std::unexpected(std::move(record).error().within(opened.path));
+  engine.weight_bytes = opened.plan->record().empty() ? opened.plan->constant_bytes() : record->weight_bytes;
+  engine.derived_bytes = record->derived_bytes;
+  engine.opt = record->choices.opt;
   bool fits = opened.plan->images().empty();
   for (const std::string& image : opened.plan->images()) {
     const auto needed = image.empty() ? Result<CpuFeatures>(CpuFeatures()) : parse_cpu(image);
@@ -83,6 +71,7 @@ Result<Engine> load_plan(Console& console, const Opened& opened, const BuildFlag
       log(LogLevel::warning,
           fmt::format("{}: has no image for {}: compiled again for this run", opened.path, cpu.text()));
     BuildOptions options = with_progress(console, {});
+    static_cast<BuildChoices&>(options) = std::move(record->choices);
     options.cpu = flags.cpu;
     options.fallback = TRY(parse_fallback(flags.fallback));
     options.threads = threads;
@@ -98,13 +87,6 @@ Result<Engine> load_plan(Console& console, const Opened& opened, const BuildFlag
 
 }  // namespace
 
-Json to_json(std::span<const Decision> decisions) {
-  Json list = Json::array();
-  for (const Decision& d : decisions)
-    list.push_back({{"id", d.id}, {"node", d.node}, {"what", d.what}, {"why", d.why}, {"remedy", d.remedy}});
-  return list;
-}
-
 std::vector<InputInfo> inputs_of(const Program& program) {
   std::vector<InputInfo> inputs;
   for (std::size_t i = 0; i < program.inputs.size(); ++i)
@@ -117,7 +99,7 @@ Result<Built> build_model(Console& console, Opened opened, const BuildFlags& fla
   Built built;
   BuildOptions options = with_progress(console, TRY(to_options(flags)));
   options.threads = threads;
-  auto graph = TRY(shaped_graph(std::move(opened), flags, &built.opt));
+  auto graph = TRY(shaped_graph(std::move(opened), flags, &options.opt));
   built.result = TRY(build(std::move(graph), options));
   console.end_progress();
   warn_of_references(built.result, options.fallback);
@@ -128,12 +110,7 @@ Result<Built> build_model(Console& console, Opened opened, const BuildFlags& fla
 Status save_engine(const Built& built, const std::string& path) {
   std::vector<const Program*> programs;
   for (const auto& image : built.result.images) programs.push_back(image.get());
-  const auto text = [](const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); };
-  return save_plan(programs,
-                   {.simplified = built.result.simplified.get(),
-                    .decisions = text(to_json(built.result.decisions)),
-                    .source_map = text(source_map(built.result, built.opt))},
-                   path);
+  return save_plan(programs, plan_metadata(built.result), path);
 }
 
 Result<Engine> load_engine(Console& console, Opened opened, const BuildFlags& flags, int threads) {
@@ -149,7 +126,7 @@ Result<Engine> load_engine(Console& console, Opened opened, const BuildFlags& fl
                        "code for it can be built, but not run here");
   const Built built = TRY(build_model(console, std::move(opened), flags, threads));
   use(engine, built.result);
-  engine.opt = built.opt;
+  engine.opt = built.result.choices.opt;
   engine.build_seconds = built.seconds;
   engine.inputs = inputs_of(*engine.program);
   return engine;

@@ -27,7 +27,6 @@ struct Engine {
 
 struct Built {
   BuildResult result;
-  SymbolTable opt;
   double seconds = 0;
 };
 Result<Built> build_model(Console& console, Opened opened, const BuildFlags& flags, int threads);
@@ -37,6 +36,5 @@ Status save_engine(const Built& built, const std::string& path);
 Result<Engine> load_engine(Console& console, Opened opened, const BuildFlags& flags, int threads);
 
 std::vector<InputInfo> inputs_of(const Program& program);
-Json to_json(std::span<const Decision> decisions);
 
 }  // namespace burnish::cli

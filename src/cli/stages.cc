@@ -48,11 +48,8 @@ Status run_stages(Graph& graph, const BuildFlags& flags, const std::string& stag
 
   PassRunnerOptions options;
   options.disabled = flags.disable;
-  // Steps of scheduling, which comes later.
-  std::erase_if(options.disabled,
-                [](const std::string& name) { return name.starts_with("fuse.") || name.starts_with("place."); });
   options.print_after = flags.print_after;
-  TRY(check_pass_names(options, table));
+  TRY(check_pass_names(options, table, scheduling_steps()));
   const auto asked = [names = flags.print_after](std::string_view pass) {
     return std::ranges::any_of(
         names, [&](const std::string& n) { return n == "all" || n == pass || n == pass.substr(0, pass.find('.')); });

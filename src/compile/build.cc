@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "compile/emit.h"
 #include "compile/pipeline.h"
 #include "compile/reference_graph.h"
 #include "compile/shapes.h"
 #include "kernels/cpu/cpu_target.h"
+#include "kernels/cpu/family.h"
 #include "ops/operator.h"
 #include "schedule/fuse.h"
 #include "schedule/place.h"
@@ -19,17 +22,32 @@ namespace burnish {
 namespace {
 
 constexpr int kMaxBodies = 60;
-constexpr const char* kScheduling[] = {"fuse.epilogues", "fuse.prologues", "place.in_place", "place.concats"};
 
 Result<std::vector<CpuFeatures>> parse_cpus(std::string_view list) {
   std::vector<CpuFeatures> cpus;
-  if (list == "portable") list = "x86-64-v3,x86-64-v4";
+  const auto add = [&](const CpuFeatures& cpu) {
+    if (std::ranges::none_of(cpus, [&](const CpuFeatures& c) { return c.text() == cpu.text(); })) cpus.push_back(cpu);
+  };
   while (true) {
     const std::size_t comma = list.find(',');
-    cpus.push_back(TRY(parse_cpu(list.substr(0, comma))));
+    const std::string_view name = list.substr(0, comma);
+    if (name == "portable")
+      for (const char* level : {"x86-64-v3", "x86-64-v4"}) add(TRY(parse_cpu(level)));
+    else add(TRY(parse_cpu(name)));
     if (comma == std::string_view::npos) return cpus;
     list.remove_prefix(comma + 1);
   }
+}
+
+// A name that is no family would force nothing.
+Status check_forced(const BuildChoices& choices) {
+  std::set<std::string_view> known;
+  for (const Family* f : {&kConvolution, &kMatmul, &kPooling, &kAttention, &kCumulative}) known.insert(f->problem);
+  for (const auto& [family, tactic] : choices.forced)
+    if (!known.contains(family))
+      return usage_error(fmt::format("there is no family '{}'", family), "--force",
+                         fmt::format("choose one of: {}", fmt::join(known, ", ")));
+  return {};
 }
 
 class Stopwatch {
@@ -143,15 +161,14 @@ bool keep_whole(const Node& node) {
 }
 
 Result<BuildResult> build(std::unique_ptr<Graph> graph, const BuildOptions& options) {
-  BuildOptions passes = options;
-  std::erase_if(passes.disabled,
-                [](const std::string& name) { return std::ranges::find(kScheduling, name) != std::end(kScheduling); });
   const std::vector<CpuFeatures> cpus = TRY(parse_cpus(options.cpu));
-  PassRunner runner = TRY(make_pass_runner(passes, keep_whole));
+  PassRunner runner = TRY(make_pass_runner(options, keep_whole));
+  TRY(check_forced(options));
   const auto report = [&](std::string_view stage, double done) {
     if (options.progress) options.progress(stage, done);
   };
   BuildResult result;
+  result.choices = options;
   report("simplify", 0);
   ops::bind_operators(*graph);
   TRY(ops::verify(*graph));

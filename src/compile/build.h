@@ -21,28 +21,33 @@ struct Decision {
 
 enum class Fallback : uint8_t { allow, warn, error };
 
-struct BuildOptions {
+// What a plan remembers, so that its graph is compiled again in the same way.
+struct BuildChoices {
+  SymbolTable opt;                    // sizes to expect
+  bool exact = false;                 // nothing that changes an f32 result
+  std::vector<std::string> disabled;  // "stage.pass", or a scheduling step
+  double derived_limit = 1.0;
+  std::map<std::string, std::string, std::less<>> forced;  // problem family -> tactic name prefix
+};
+
+struct BuildOptions : BuildChoices {
   std::string cpu = "host";  // a list: "x86-64-v3,x86-64-v4", "portable" for just these
   Fallback fallback = Fallback::warn;
-  bool exact = false;
-  double derived_limit = 1.0;
   int threads = 0;                                  // for compiling; 0 = all
   std::map<std::string, Type, std::less<>> shapes;  // input name -> type that replaces the model's
-  std::vector<std::string> disabled;     // "stage.pass"; also "fuse.epilogues", "fuse.prologues", "place.in_place",
-                                         // "place.concats"
-  std::vector<std::string> print_after;  // "stage.pass" or "stage" or "all"
-  int stop_after_passes = -1;            // bisect: run only the first n optional passes
-  std::map<std::string, std::string, std::less<>> forced;  // family -> tactic name prefix
-  int64_t fold_bytes = int64_t{256} << 20;                 // a folded constant may not be larger
+  std::vector<std::string> print_after;             // "stage.pass" or "stage" or "all"
+  int stop_after_passes = -1;                       // bisect: run only the first n optional passes
+  int64_t fold_bytes = int64_t{256} << 20;          // a folded constant may not be larger
   std::function<void(std::string_view stage, double fraction)> progress;
   std::function<bool()> cancelled;
 };
 
 struct BuildResult {
   std::shared_ptr<const Program> program;              // the first image
-  std::vector<std::shared_ptr<const Program>> images;  // one per entry of BuildOptions::cpu
+  std::vector<std::shared_ptr<const Program>> images;  // one per processor of BuildOptions::cpu
   std::shared_ptr<const Graph> simplified;             // as it stood after `simplify`
   std::vector<Decision> decisions;
+  BuildChoices choices;
   struct Timing {
     std::string pass;
     double seconds;

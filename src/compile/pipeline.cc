@@ -34,8 +34,11 @@ constexpr PassRow kPasses[] = {
     {"late", "cse", kOptional, passes::common_subexpressions},
 };
 
+constexpr std::string_view kSchedulingSteps[] = {"fuse.epilogues", "fuse.prologues", "place.in_place", "place.concats"};
+
 }  // namespace
 
+std::span<const std::string_view> scheduling_steps() { return kSchedulingSteps; }
 std::span<const PassRow> pass_table() { return kPasses; }
 
 Result<PassRunner> make_pass_runner(const BuildOptions& options, bool (*keep)(const Node&)) {
@@ -44,7 +47,7 @@ Result<PassRunner> make_pass_runner(const BuildOptions& options, bool (*keep)(co
   o.print_after = options.print_after;
   o.stop_after = options.stop_after_passes;
   o.cancelled = options.cancelled;
-  TRY(check_pass_names(o, kPasses));
+  TRY(check_pass_names(o, kPasses, kSchedulingSteps));
   return PassRunner(std::move(o), PassContext{.fold_bytes = options.fold_bytes, .exact = options.exact, .keep = keep});
 }
 

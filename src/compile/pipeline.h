@@ -11,6 +11,9 @@ namespace burnish {
 // All graph passes in the order of their execution. What comes after them (fuse, select, place, emit) works on schedules.
 std::span<const PassRow> pass_table();
 
+// What can be left out of scheduling, like a pass: "fuse.epilogues", "place.in_place" ...
+std::span<const std::string_view> scheduling_steps();
+
 // A runner with the build's options; an error names an unknown pass. `keep`: see PassContext.
 Result<PassRunner> make_pass_runner(const BuildOptions& options, bool (*keep)(const Node&) = nullptr);
 

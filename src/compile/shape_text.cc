@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <map>
 #include <optional>
 
 #include <fmt/format.h>
@@ -69,6 +70,7 @@ Result<std::vector<Size>> read_sizes(std::string_view text) {
 
 Result<Shapes> read_shapes(std::span<const InputShape> given, const Graph& graph) {
   Shapes shapes;
+  std::map<std::string, Size, std::less<>> symbols;
   for (const auto& [name, type] : given) {
     const std::string_view text = trim(type);
     const std::size_t open = text.find('[');
@@ -95,6 +97,12 @@ Result<Shapes> read_shapes(std::span<const InputShape> given, const Graph& graph
       std::string symbol = fmt::format("{}_{}", is_name(name) ? name : "input", i);
       if (input != graph.inputs().end() && i < (*input)->type().dims.size())
         if (const auto own = (*input)->type().dims[i].symbol_name()) symbol = *own;
+      const auto [known, first] = symbols.emplace(symbol, size);
+      if (const Size& other = known->second;
+          !first && (other.low != size.low || other.opt != size.opt || other.high != size.high))
+        return usage_error(fmt::format("'{}' is the size {}, which is {}..{}..{} elsewhere and {}..{}..{} here", name,
+                                       symbol, other.low, other.opt, other.high, size.low, size.opt, size.high),
+                           "shapes", "give both the same sizes");
       dims.push_back(Dim::symbol(symbol, {size.low, size.high}));
       shapes.opt[symbol] = size.opt;
     }

@@ -95,13 +95,17 @@ Status PassRunner::run_stage(Graph& graph, std::string_view stage, std::span<con
   return {};
 }
 
-Status check_pass_names(const PassRunnerOptions& options, std::span<const PassRow> table) {
+Status check_pass_names(const PassRunnerOptions& options, std::span<const PassRow> table,
+                        std::span<const std::string_view> steps) {
   std::string known;
   for (const PassRow& pass : table) known += (known.empty() ? "" : ", ") + pass.full_name();
+  std::string known_steps;
+  for (const std::string_view step : steps) known_steps.append(", ").append(step);
   for (const std::string& name : options.disabled) {
+    if (std::ranges::find(steps, name) != steps.end()) continue;
     auto pass = std::ranges::find_if(table, [&](const PassRow& p) { return p.full_name() == name; });
     if (pass == table.end())
-      return usage_error("there is no pass '" + name + "'", "--disable", "choose one of: " + known);
+      return usage_error("there is no pass '" + name + "'", "--disable", "choose one of: " + known + known_steps);
     if (pass->required)
       return usage_error("'" + name + "' cannot be disabled: the stages after it rely on it", "--disable");
   }

@@ -61,6 +61,8 @@ class PassRunner {
 };
 
 // Errors name flags that no row has, and required passes that were to be disabled.
-Status check_pass_names(const PassRunnerOptions& options, std::span<const PassRow> table);
+// `steps`: what else may be disabled.
+Status check_pass_names(const PassRunnerOptions& options, std::span<const PassRow> table,
+                        std::span<const std::string_view> steps = {});
 
 }  // namespace burnish

@@ -309,7 +309,7 @@ Result<std::shared_ptr<const Program>> Plan::program(const CpuFeatures& cpu) con
 }
 
 std::string_view Plan::decisions() const { return state_->text(Kind::decisions); }
-std::string_view Plan::source_map() const { return state_->text(Kind::source_map); }
+std::string_view Plan::record() const { return state_->text(Kind::record); }
 
 Result<std::unique_ptr<Graph>> Plan::simplified(ThreadPool* pool) const {
   if (state_->find(Kind::simplified) == nullptr) return nullptr;

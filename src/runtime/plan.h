@@ -24,7 +24,7 @@ namespace burnish {
 struct PlanMetadata {
   const Graph* simplified = nullptr;  // as it stood after `simplify`; may be missing
   std::string decisions;              // JSON
-  std::string source_map;             // JSON
+  std::string record;                 // JSON: how it was built
 };
 
 // One program per processor level, the preferred one first. The same arguments give the same bytes.
@@ -46,7 +46,7 @@ class Plan : public std::enable_shared_from_this<Plan> {
   Result<std::shared_ptr<const Program>> program_of_image(std::size_t image) const;
 
   std::string_view decisions() const;
-  std::string_view source_map() const;
+  std::string_view record() const;
   // Null when the plan was saved without one.
   Result<std::unique_ptr<Graph>> simplified(ThreadPool* pool = nullptr) const;
 

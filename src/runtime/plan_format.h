@@ -25,7 +25,7 @@ enum class Kind : uint32_t {
   images = 1,      // CBOR: what each image needs
   simplified,      // graph text; absent when there is none
   decisions,       // JSON
-  source_map,      // JSON
+  record,          // JSON: how it was built
   constant_index,  // CBOR: blobs, and the graphs' constants by hash
   program,         // CBOR, one an image
   references,      // graph text: the nodes of reference steps, one an image

@@ -120,7 +120,7 @@ Status save_plan(std::span<const Program* const> images, const PlanMetadata& met
   for (const BlobStore::Blob& blob : blobs.blobs()) places.push_back({blob.offset, blob.bytes.size()});
   add(Kind::images, 0, write_cbor(needs));
   add(Kind::decisions, 0, to_bytes(metadata.decisions));
-  add(Kind::source_map, 0, to_bytes(metadata.source_map));
+  add(Kind::record, 0, to_bytes(metadata.record));
   add(Kind::constant_index, 0, write_cbor({{"blobs", places}, {"graph", graph_constants}, {"packed", packed}}));
   add(Kind::constants, 0, {}, kPage);
   contents.back().section.bytes = blobs.bytes();

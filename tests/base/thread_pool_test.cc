@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <new>
 #include <numeric>
 #include <thread>
 #include <vector>
@@ -96,6 +98,33 @@ TEST(ThreadPool, NestedCallsRunAlone) {
     }
   });
   EXPECT_EQ(sum, 10 * 49 * 50 / 2);
+}
+
+// Whoever throws, the caller gets it when all are done, and the pool works on.
+TEST(ThreadPool, ExceptionsReachTheCaller) {
+  ThreadPool pool(4);
+  for (const bool on_caller : {true, false}) {
+    for (int round = 0; round < 20; ++round) {
+      std::atomic<int> done{0}, thrown{0};
+      const auto body = [&](int64_t, int64_t, int worker) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));  // so that workers get some
+        ++done;
+        if ((worker == 0) != on_caller) return;
+        ++thrown;
+        throw std::bad_alloc();
+      };
+      bool caught = false;
+      try {
+        pool.parallel_for(32, 1, body);
+      } catch (const std::bad_alloc&) {
+        caught = true;
+      }
+      EXPECT_EQ(caught, thrown > 0);
+      EXPECT_EQ(done, 32);
+      if (on_caller) EXPECT_TRUE(caught);
+    }
+    expect_covered(pool, 100, 3);
+  }
 }
 
 TEST(ThreadPool, CallersFromManyThreads) {

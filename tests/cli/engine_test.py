@@ -70,6 +70,10 @@ class Build(ProgramTest):
         self.assertEqual(self.succeeds("inspect", engine, "--json").json()["images"], ["x86-64-v3", "x86-64-v4"])
         self.assertEqual(self.succeeds("run", engine, "--cpu", "x86-64-v3", "--json").json()["isa"], "x86-64-v3")
         self.fails(2, "build", self.model(), "-o", engine, "--cpu", "pentium", says="pentium")
+        for cpus, images in [("x86-64-v3,x86-64-v3", ["x86-64-v3"]),
+                             ("portable,x86-64-v2,x86-64-v4", ["x86-64-v3", "x86-64-v4", "x86-64-v2"])]:
+            outcome = self.succeeds("build", self.model(), "-o", engine, "--cpu", cpus, "--json")
+            self.assertEqual([i["isa"] for i in outcome.json()["images"]], images)
         self.fails(2, "run", self.model(), "--cpu", "portable", says="portable")
 
     def test_an_image_for_this_processor_is_made_when_there_is_none(self):
@@ -82,6 +86,25 @@ class Build(ProgramTest):
         engine, _ = self.build()
         self.assertEqual(self.succeeds("run", engine, "--no-code").out, self.succeeds("run", engine).out)
         self.fails(2, "run", self.model(), "--no-code", says="--no-code")
+
+    def test_what_is_compiled_again_keeps_the_choices_of_its_build(self):
+        convolution = f"""graph @main(%x: f32[1,32,28,28]) {{
+  %w: f32[32,32,3,3] = constant() {{value = tensor(f32[32,32,3,3] [{", ".join(["1"] * 9216)}])}}
+  %y: f32[1,32,28,28] = conv(%x, %w) {{pads = [1, 1, 1, 1]}} from "layer"
+  return %y
+}}
+"""
+
+        def tactics(*more):
+            decisions = self.succeeds("explain", engine, "--cpu", "x86-64-v3", "--json", *more).json()["decisions"]
+            return [d["what"] for d in decisions if d["id"] == "select.tactic"]
+
+        for more in [[], ["--exact"], ["--derived-limit", "0"], ["--force", "convolution=direct"]]:
+            with self.subTest(more=more):
+                engine, _ = self.build("--cpu", "x86-64-v3", *more, model=self.model(convolution))
+                again = tactics("--no-code")
+                self.assertEqual(again, tactics())
+                self.assertEqual("winograd" in "".join(again), not more)
 
     def test_options_of_a_build_are_wrong_for_an_engine(self):
         engine, _ = self.build()
@@ -118,6 +141,12 @@ class Build(ProgramTest):
         self.assertNotIn("simplify.cse", [p["pass"] for p in report["passes"]])
         self.fails(2, "build", self.model(), "-o", self.path("e.plan"), "--disable", "simplify.nothing", says="simplify.cse")
         self.fails(2, "build", self.model(), "-o", self.path("e.plan"), "--force", "nonsense", says="FAMILY=TACTIC")
+        self.fails(2, "build", self.model(), "-o", self.path("e.plan"), "--force", "nosuch=thing",
+                   says=["nosuch", "convolution", "matmul"])
+        for command in [["build", "-o", self.path("e.plan")], ["inspect", "--stage", "simplify"]]:
+            self.fails(2, *command, self.model(), "--disable", "fuse.nonsense",
+                       says=["fuse.nonsense", "simplify.cse", "fuse.epilogues"])
+            self.succeeds(*command, self.model(), "--disable", "fuse.epilogues")
 
 
 class Damaged(ProgramTest):

@@ -62,12 +62,12 @@ TEST_F(PlanTest, SavesAndRuns) {
   const auto program = testing::mixed_program();
   PlanMetadata metadata;
   metadata.decisions = R"([{"id":"x"}])";
-  metadata.source_map = "{}";
+  metadata.record = R"({"exact":true})";
   ASSERT_TRUE(save(*program, path("a.plan"), metadata));
   auto plan = Plan::open(path("a.plan"));
   ASSERT_TRUE(plan) << plan.error().message();
   EXPECT_EQ((*plan)->decisions(), metadata.decisions);
-  EXPECT_EQ((*plan)->source_map(), metadata.source_map);
+  EXPECT_EQ((*plan)->record(), metadata.record);
   EXPECT_EQ((*plan)->images(), std::vector<std::string>{"x86-64-v2"});
   EXPECT_EQ((*plan)->simplified().value(), nullptr);
   auto loaded = (*plan)->program();

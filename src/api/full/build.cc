@@ -7,7 +7,7 @@
 #include "api/runtime/functions.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "compile/decisions.h"
+#include "compile/record.h"
 #include "compile/shape_text.h"
 #include "ops/operator.h"
 
@@ -40,7 +40,7 @@ Result<BuildOptions> read_options(const burnish_build_options& given) {
   return options;
 }
 
-Status set_shapes(Graph& graph, const burnish_build_options& given) {
+Status set_shapes(Graph& graph, const burnish_build_options& given, SymbolTable& opt) {
   if (given.shape_count == 0) return {};
   if (given.shapes == nullptr) return null_argument("options.shapes");
   std::vector<InputShape> shapes;
@@ -48,6 +48,7 @@ Status set_shapes(Graph& graph, const burnish_build_options& given) {
     shapes.push_back({TRY(required_string(given.shapes[i].name, "options.shapes.name")),
                       TRY(required_string(given.shapes[i].type, "options.shapes.type"))});
   const Shapes read = TRY(read_shapes(shapes, graph));
+  opt = read.opt;
   return apply_shapes(graph, read.types);
 }
 
@@ -69,7 +70,9 @@ Result<std::shared_ptr<EngineObject>> engine_of_build(BuildResult built, Fallbac
     log(LogLevel::warning, std::to_string(built.reference_nodes) + " of " + std::to_string(built.nodes) +
                                " nodes have no kernel and run as references");
   auto engine = TRY(make_engine(built.program));
-  engine->decisions = decisions_text(built.decisions);
+  PlanMetadata metadata = plan_metadata(built);
+  engine->decisions = std::move(metadata.decisions);
+  engine->record = std::move(metadata.record);
   engine->images = std::move(built.images);
   engine->simplified = std::move(built.simplified);
   return engine;
@@ -112,7 +115,7 @@ burnish_status build_engine(const burnish_graph* graph, const burnish_build_opti
     }
     if (copy->outputs().empty())
       return usage_error("the graph has no outputs", {}, "declare what a run should give (graph_output)");
-    TRY(set_shapes(*copy, given));
+    TRY(set_shapes(*copy, given, o.opt));
     Result<std::shared_ptr<EngineObject>> made;
     if (given.references != 0) {
       made = engine_of_references(std::move(copy));

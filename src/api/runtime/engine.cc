@@ -111,7 +111,7 @@ burnish_status engine_save(const burnish_engine* engine, const char* path, burni
     PlanMetadata metadata;
     metadata.simplified = object->simplified.get();
     metadata.decisions = object->decisions;
-    metadata.source_map = object->source_map;
+    metadata.record = object->record;
     TRY(save_plan(images, metadata, file));
     return {};
   });

@@ -36,7 +36,7 @@ struct EngineObject {
   std::shared_ptr<const Plan> plan;
   std::vector<std::shared_ptr<const Program>> images;
   std::shared_ptr<const Graph> simplified;
-  std::string source_map;  // JSON
+  std::string record;  // JSON: how it was built
 
   std::mutex mutex;
   std::map<std::string, Tensor, std::less<>> parameters;
