@@ -88,7 +88,7 @@ typedef struct burnish_allocator {
 typedef enum burnish_role {
   BURNISH_ROLE_DATA = 0,
   BURNISH_ROLE_PARAMETER = 1, /* changes rarely: engine_set_parameter can give it once for all runs */
-  BURNISH_ROLE_STATE = 2      /* replaced by an output of each run */
+  BURNISH_ROLE_STATE = 2      /* what a later run takes from an output; the caller hands it on */
 } burnish_role;
 
 typedef enum burnish_attribute_kind {
@@ -155,13 +155,13 @@ typedef struct burnish_build_options {
   size_t size;
   const char* cpu; /* "host" (NULL), "portable", or levels such as "x86-64-v3,x86-64-v4" */
   burnish_fallback fallback;
-  int exact;            /* not 0: no rewrite that changes f32 results */
+  int exact;            /* not 0: no rewrite or tactic (Winograd) that changes f32 results */
   int references;       /* not 0: no kernels at all; every node runs as its reference */
   int threads;          /* for compiling; 0: all */
   double derived_limit; /* derived weights per byte of weights; 0: the default, 1.0; negative: none */
   const burnish_shape* shapes;
   size_t shape_count;
-  const char* const* disabled; /* passes left out: "simplify.fold_constants" */
+  const char* const* disabled; /* passes left out: "simplify.fold_constants", "fuse.epilogues" */
   size_t disabled_count;
   burnish_progress_function progress;
   void* progress_user;
@@ -274,7 +274,8 @@ typedef struct burnish_table {
   /* Adds a node and writes its results' values; types are inferred, and what does not fit is refused. */
   burnish_status (*graph_add)(burnish_graph* graph, const burnish_node* node, burnish_value* results,
                               size_t result_count, burnish_error** error);
-  /* `updates`: name of the state input that this output replaces, or NULL. */
+  /* `updates`: name of the state input that this output is the next value of, or NULL. The graph keeps it; runs do not
+     feed it back yet. */
   burnish_status (*graph_output)(burnish_graph* graph, const char* name, burnish_value value, const char* updates,
                                  burnish_error** error);
   burnish_status (*graph_count)(const burnish_graph* graph, burnish_side side, size_t* count, burnish_error** error);

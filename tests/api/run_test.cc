@@ -56,34 +56,6 @@ TEST_F(Run, GivesResults) {
   EXPECT_GE(value(context.arena_bytes()), 0);
 }
 
-// The program and the library write a plan in one way.
-TEST_F(Run, ThePlanIsTheProgramsPlan) {
-  const char* program = std::getenv("BURNISH_PROGRAM");
-  if (program == nullptr) GTEST_SKIP() << "BURNISH_PROGRAM names no program";
-  const Folder folder;
-  const Graph graph = classifier();
-  const std::string model = folder / "model.onnx", ours = folder / "ours.plan", its = folder / "its.plan";
-  expect_ok(burnish::save_onnx(graph, model));
-  burnish::BuildOptions options;
-  options.exact = true;
-  options.cpu = "x86-64-v3";
-  options.shapes = {{"x", "f32[1..4..9,4]"}};
-  options.disabled = {"simplify.cse", "fuse.prologues"};
-  options.derived_limit = 0.5;
-  const Graph loaded = value(Graph::load(model));
-  expect_ok(value(burnish::build(loaded, options)).save(ours));
-  const std::string command = "'" + std::string(program) + "' build '" + model + "' -o '" + its +
-                              "' --quiet --exact --cpu x86-64-v3 --shapes 'x=f32[1..4..9,4]' --disable simplify.cse "
-                              "--disable fuse.prologues --derived-limit 0.5";
-  ASSERT_EQ(std::system(command.c_str()), 0);
-  const auto bytes = [](const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return std::string(std::istreambuf_iterator<char>(file), {});
-  };
-  EXPECT_FALSE(bytes(ours).empty());
-  EXPECT_TRUE(bytes(ours) == bytes(its));
-}
-
 TEST_F(Run, DescribesItself) {
   ASSERT_EQ(engine().inputs().size(), 1U);
   EXPECT_EQ(engine().inputs()[0].name, "x");

@@ -134,6 +134,18 @@ class Build(ProgramTest):
         np.save(x, np.ones((17, 4), np.float32))
         self.fails(2, "run", engine, "--input", "x=" + x, says="16")
 
+    def test_sizes_that_contradict_each_other_are_refused(self):
+        model = self.model("""graph @main(%x: f32[N], %y: f32[N]) where N in [1, 64] {
+  %z: f32[N] = add(%x, %y)
+  return %z
+}
+""")
+        engine = self.path("e.plan")
+        self.succeeds("build", model, "-o", engine, "--shapes", "x=f32[1..2..8]", "--shapes", "y=f32[1..2..8]")
+        for other in ["1..2..9", "2..2..8", "1..3..8"]:
+            self.fails(2, "build", model, "-o", engine, "--shapes", "x=f32[1..2..8]", "--shapes", f"y=f32[{other}]",
+                       says=["'y'", "N", "1..2..8", other])
+
     def test_passes_are_listed(self):
         report = self.build("--json")[1].json()
         self.assertIn("simplify.cse", [p["pass"] for p in report["passes"]])

@@ -20,7 +20,7 @@ enum class Fallback {
 struct BuildOptions {
   std::string cpu = "host";  // "portable", or levels such as "x86-64-v3,x86-64-v4"
   Fallback fallback = Fallback::warn;
-  bool exact = false;                              // no rewrite that changes f32 results
+  bool exact = false;                              // no rewrite or tactic (Winograd) that changes f32 results
   bool references = false;                         // no kernels at all; every node runs as its reference
   int threads = 0;                                 // for compiling; 0: all
   double derived_limit = 1.0;                      // derived weights per byte of weights; 0: none
