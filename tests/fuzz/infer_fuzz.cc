@@ -9,8 +9,8 @@
 #include "ops/operator.h"
 #include "passes/runner.h"
 #include "runtime/executor.h"
+#include "tests/support/graph_difference.h"
 #include "tests/support/mutate.h"
-#include "tests/support/random_graph.h"
 
 extern "C" std::size_t LLVMFuzzerMutate(uint8_t* data, std::size_t size, std::size_t max_size);
 

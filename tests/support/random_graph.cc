@@ -10,7 +10,6 @@
 
 #include "ops/operator.h"
 #include "ops/support/samples.h"
-#include "runtime/executor.h"
 
 namespace burnish::test {
 namespace {
@@ -94,10 +93,15 @@ const std::vector<Entry>& samples() {
 
 class Maker {
  public:
-  Maker(uint64_t seed) : random_(seed) { made_.graph = std::make_unique<Graph>(); }
+  explicit Maker(uint64_t seed) : random_(seed), dynamic_(chance(0.4)) { made_.graph = std::make_unique<Graph>(); }
 
-  RandomGraph run(int nodes) {
-    for (int i = 0; i < nodes; ++i) add_sample(samples()[pick(samples().size())]);
+  RandomGraph run() {
+    const double part = static_cast<double>(pick(1000)) / 1000;
+    const int nodes = 1 + static_cast<int>(30 * part * part);
+    for (int i = 0; i < nodes; ++i) {
+      if (!pool_.empty() && chance(0.1)) add_control_flow();
+      else add_sample(samples()[pick(samples().size())]);
+    }
     // What nobody reads is a result, and now and then something else.
     Graph& graph = *made_.graph;
     int outputs = 0;
@@ -116,60 +120,106 @@ class Maker {
   }
 
  private:
+  using Bindings = std::map<std::string, Dim, std::less<>>;
+
   std::size_t pick(std::size_t count) { return std::uniform_int_distribution<std::size_t>(0, count - 1)(random_); }
   bool chance(double p) { return std::uniform_real_distribution<>(0, 1)(random_) < p; }
+  std::vector<int64_t> sizes(const Value* value) { return burnish::evaluate(value->type().dims, sizes_).value(); }
 
   void add_sample(const Entry& entry) {
     auto parsed = ops::parse_sample(entry.text);
     if (!parsed) return;
     auto data = ops::sample_inputs({entry.text}, random_());
     if (!data) return;
-    // Symbols get the sizes that the sample's data has.
-    std::map<std::string, Dim, std::less<>> sizes;
+    SymbolTable own;  // the sizes that the sample's data has
     std::size_t next = 0;
     for (const auto& input : parsed->inputs) {
       if (input.constant) continue;
       const Tensor& tensor = (*data)[next++].tensor();
       for (std::size_t d = 0; d < input.type.dims.size(); ++d)
-        if (const auto name = input.type.dims[d].symbol_name()) sizes[std::string(*name)] = tensor.dims()[d];
+        if (const auto name = input.type.dims[d].symbol_name()) own[std::string(*name)] = tensor.dims()[d];
     }
     std::map<std::string, Value*> values;
-    next = 0;
+    Bindings bound;
     Builder builder(*made_.graph);
+    next = 0;
     for (const auto& input : parsed->inputs) {
       if (input.constant) {
         values[input.name] = builder.constant(*input.constant);
         continue;
       }
       const Tensor& tensor = (*data)[next++].tensor();
-      Value* value = nullptr;
       const bool smooth = !input.limits && !kJumpy.contains(entry.op->name) && is_float(tensor.dtype());
-      if (smooth && !pool_.empty() && chance(0.8)) value = adapted(builder, pool_[pick(pool_.size())], tensor);
-      if (value == nullptr) {
-        value = made_.graph->add_input(fmt::format("in{}", made_.inputs.size()), tensor.type());
-        made_.inputs.emplace_back(tensor);
-      }
-      values[input.name] = value;
+      Value* value = smooth && !pool_.empty() && chance(0.8) ? earlier(builder, input.type, tensor, bound) : nullptr;
+      values[input.name] = value != nullptr ? value : fresh(input.type, tensor, own, bound);
     }
     std::vector<Value*> operands;
     for (const std::string& name : parsed->operands) operands.push_back(name == "_" ? nullptr : values[name]);
+    for (const auto& [name, size] : own) bound.emplace(name, size);
     for (auto& [name, attribute] : parsed->attributes)
       if (auto* dims = std::get_if<Dims>(&attribute))
-        for (Dim& d : *dims) d = d.substitute(sizes);
+        for (Dim& d : *dims) d = d.substitute(bound);
     Node* node = builder.node(entry.op->name, operands, parsed->attributes, parsed->results, parsed->results.size());
     if (!builder.finish() || node == nullptr) return;
     node->set_source(fmt::format("{}_{}", entry.op->name, count_++));
-    for (std::size_t i = 0; i < node->result_count(); ++i) {
-      Value* value = node->result(i);
-      if (value == nullptr || !value->type().is_ranked_tensor() || !is_float(value->type().dtype)) continue;
-      const auto dims = constants(value->type().dims);
-      if (dims && product(value->type().dims) != Dim(0)) pool_.push_back(value);
+    for (std::size_t i = 0; i < node->result_count(); ++i) offer(node->result(i));
+  }
+
+  // A value that later nodes may read.
+  void offer(Value* value) {
+    if (value == nullptr || !value->type().is_ranked_tensor() || !is_float(value->type().dtype)) return;
+    const auto known = burnish::evaluate(value->type().dims, sizes_);
+    if (known && std::ranges::all_of(*known, [](int64_t d) { return d > 0; })) pool_.push_back(value);
+  }
+
+  // Symbols without a size so far become symbols of the graph, or numbers.
+  Value* fresh(const Type& type, const Tensor& tensor, const SymbolTable& own, Bindings& bound) {
+    Dims dims;
+    for (const Dim& dim : type.dims) {
+      for (const std::string& name : dim.symbols()) {
+        if (bound.contains(name) || !own.contains(name)) continue;
+        const int64_t size = own.find(name)->second;
+        const bool open = dynamic_ && dim.symbol_name().has_value();
+        const std::string symbol = fmt::format("N{}", sizes_.size());
+        bound.emplace(name, open ? Dim::symbol(symbol, {0, 1 << 20}) : Dim(size));
+        if (open) sizes_.emplace(symbol, size);
+      }
+      dims.push_back(dim.substitute(bound));
     }
+    Value* value = made_.graph->add_input(fmt::format("in{}", made_.inputs.size()), Type::tensor(type.dtype, dims));
+    made_.inputs.emplace_back(tensor);
+    return value;
+  }
+
+  // A result of an earlier node where the sample wants an operand; null when its sizes speak against it.
+  Value* earlier(Builder& builder, const Type& type, const Tensor& like, Bindings& bound) {
+    for (int i = 0; i < 6; ++i) {
+      Value* value = pool_[pick(pool_.size())];
+      if (value->type().dtype != like.dtype() || sizes(value) != like.dims()) continue;
+      if (auto then = unify(type.dims, value->type().dims, bound)) {
+        bound = *std::move(then);
+        return builder.op("tanh", {value});
+      }
+    }
+    auto then = unify(type.dims, to_dims(like.dims()), bound);
+    Value* value = then ? adapted(builder, pool_[pick(pool_.size())], like) : nullptr;
+    if (value != nullptr) bound = *std::move(then);
+    return value;
+  }
+
+  static std::optional<Bindings> unify(std::span<const Dim> wanted, std::span<const Dim> given, Bindings bound) {
+    for (std::size_t d = 0; d < wanted.size(); ++d) {
+      if (const auto name = wanted[d].symbol_name()) bound.emplace(std::string(*name), given[d]);
+      if (wanted[d].substitute(bound) != given[d]) return std::nullopt;
+    }
+    return bound;
   }
 
   // Another value in the dtype and dims of `like`, with numbers of the same order.
   Value* adapted(Builder& builder, Value* value, const Tensor& like) {
-    const int64_t have = product(value->type().dims).value(), want = like.elements();
+    int64_t have = 1;
+    for (const int64_t d : sizes(value)) have *= d;
+    const int64_t want = like.elements();
     if (want == 0 || have == 0 || have > 100'000) return nullptr;
     const DType dtype = like.dtype();
     if (value->type().dtype != dtype) value = builder.op("cast", {value}, {{"dtype", dtype}});
@@ -192,130 +242,65 @@ class Maker {
     return value;
   }
 
+  // A branch, or a loop that carries a value and collects it, around an earlier result.
+  void add_control_flow() {
+    Value* value = pool_[pick(pool_.size())];
+    Value* other = pool_[pick(pool_.size())];
+    if (!(other->type() == value->type())) other = value;
+    Builder builder(*made_.graph);
+    Node* node = chance(0.5) ? branch(builder, value, other) : loop(builder, value, other);
+    if (!builder.finish() || node == nullptr) return;
+    node->set_source(fmt::format("{}_{}", node->op(), count_++));
+    for (std::size_t i = 0; i < node->result_count(); ++i) offer(node->result(i));
+  }
+
+  Node* branch(Builder& builder, Value* value, Value* other) {
+    Value* condition =
+        made_.graph->add_input(fmt::format("in{}", made_.inputs.size()), Type::tensor(DType::boolean, {}));
+    Tensor choice = Tensor::allocate(DType::boolean, {}).value();
+    *reinterpret_cast<bool*>(choice.mutable_data()) = chance(0.5);
+    made_.inputs.emplace_back(std::move(choice));
+    Node* node = builder.begin("if", std::vector<Value*>{condition}, {}, {}, 1);
+    if (node == nullptr) return nullptr;
+    for (const char* name : {"then", "else"}) {
+      Graph& region = node->add_region(name);
+      Builder inside(region);
+      Value* y = inside.op("tanh", {*name == 't' ? value : other});
+      if (chance(0.5)) y = inside.op("mul", {y, inside.op("neg", {value})});
+      if (!inside.finish()) return nullptr;
+      region.add_output(y, "y");
+    }
+    return builder.complete(node);
+  }
+
+  Node* loop(Builder& builder, Value* value, Value* other) {
+    Value* trips = builder.constant(Tensor::scalar(DType::i64, static_cast<double>(pick(4))));
+    Node* node = builder.begin("loop", std::vector<Value*>{trips, nullptr, value}, {}, {}, 2);
+    if (node == nullptr) return nullptr;
+    Graph& region = node->add_region("body");
+    region.add_input("", Type::tensor(DType::i64, {}));
+    Value* condition = region.add_input("", Type::tensor(DType::boolean, {}));
+    Value* carried = region.add_input("", value->type());
+    Builder inside(region);
+    Value* next = inside.op("tanh", {inside.op("add", {carried, other})});
+    Value* collected = inside.op("sigmoid", {carried});
+    if (!inside.finish()) return nullptr;
+    region.add_output(condition, "condition");
+    region.add_output(next, "next");
+    region.add_output(collected, "collected");
+    return builder.complete(node);
+  }
+
   std::mt19937_64 random_;
+  bool dynamic_;  // inputs keep their symbols
   RandomGraph made_;
   std::vector<Value*> pool_;
+  SymbolTable sizes_;  // of the graph's symbols, in the data that was made
   int count_ = 0;
 };
 
 }  // namespace
 
-RandomGraph random_graph(uint64_t seed, int nodes) { return Maker(seed).run(nodes); }
-
-double tolerance_of(const Graph& graph) {
-  double tolerance = 3e-4;
-  // Fused kernels do not round between their operators.
-  for (const auto& node : graph.nodes()) {
-    for (std::size_t i = 0; i < node->result_count(); ++i) {
-      if (node->result(i) == nullptr || !is_float(node->result(i)->type().dtype)) continue;
-      const DType dtype = node->result(i)->type().dtype;
-      if (dtype == DType::f16) tolerance = std::max(tolerance, 0x1p-7);
-      else if (byte_size(dtype) < 4) tolerance = 0x1p-4;
-    }
-  }
-  return tolerance;
-}
-
-std::string first_difference(std::span<const RuntimeValue> got, std::span<const RuntimeValue> want, double tolerance) {
-  if (got.size() != want.size()) return fmt::format("{} results, not {}", got.size(), want.size());
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    if (got[i].is_tensor() != want[i].is_tensor()) return fmt::format("result {} is of another kind", i);
-    if (!got[i].is_tensor()) continue;
-    const Tensor &a = got[i].tensor(), &b = want[i].tensor();
-    if (a.dtype() != b.dtype() || a.dims() != b.dims())
-      return fmt::format("result {} is {}, not {}", i, a.type().text(), b.type().text());
-    if (a.dtype() == DType::string || number_class(a.dtype()) == NumberClass::complex) {
-      if (a.dtype() == DType::string ? !std::ranges::equal(a.as<std::string>(), b.as<std::string>()) : !a.identical(b))
-        return fmt::format("result {} differs", i);
-      continue;
-    }
-    const double limit = tolerance;
-    for (int64_t k = 0; k < a.elements(); ++k) {
-      const double x = a.real_at(k), y = b.real_at(k);
-      if (x == y || (std::isnan(x) && std::isnan(y))) continue;
-      if (is_float(a.dtype()) && std::abs(x - y) <= limit * std::max(1.0, std::abs(y))) continue;
-      return fmt::format("result {}, element {} is {}, not {}", i, k, x, y);
-    }
-  }
-  return {};
-}
-
-namespace {
-
-RandomGraph copy(const RandomGraph& from) { return {from.graph->clone(), from.inputs}; }
-
-void tidy(RandomGraph& g) {
-  g.graph->remove_dead_nodes();
-  for (std::size_t i = g.graph->inputs().size(); i-- > 0;) {
-    if (!g.graph->input(i)->unused()) continue;
-    g.graph->remove_input(i);
-    g.inputs.erase(g.inputs.begin() + static_cast<std::ptrdiff_t>(i));
-  }
-}
-
-// All values of the graph, by name.
-std::map<std::string, RuntimeValue> all_values(const RandomGraph& g) {
-  auto probe = copy(g);
-  probe.graph->clear_outputs();
-  std::vector<std::string> names;
-  for (const auto& node : probe.graph->nodes())
-    for (std::size_t i = 0; i < node->result_count(); ++i)
-      if (Value* value = node->result(i)) {
-        probe.graph->add_output(value, value->name());
-        names.push_back(value->name());
-      }
-  std::map<std::string, RuntimeValue> values;
-  const auto results = interpret(*probe.graph, probe.inputs);
-  if (results)
-    for (std::size_t i = 0; i < names.size(); ++i) values[names[i]] = (*results)[i];
-  return values;
-}
-
-}  // namespace
-
-RandomGraph minimise(const RandomGraph& failing, const std::function<bool(const RandomGraph&)>& fails) {
-  RandomGraph best = copy(failing);
-  for (std::size_t i = 0; i < best.graph->outputs().size() && best.graph->outputs().size() > 1;) {
-    RandomGraph smaller = copy(best);
-    const auto outputs = smaller.graph->outputs();
-    smaller.graph->clear_outputs();
-    for (std::size_t k = 0; k < outputs.size(); ++k)
-      if (k != i) smaller.graph->add_output(outputs[k].value, outputs[k].name);
-    tidy(smaller);
-    if (fails(smaller)) best = std::move(smaller);
-    else ++i;
-  }
-  const auto values = all_values(best);
-  for (bool again = true; again;) {
-    again = false;
-    std::vector<std::string> names;
-    for (const auto& node : best.graph->nodes())
-      if (node->op() != "constant")
-        for (std::size_t i = 0; i < node->result_count(); ++i)
-          if (node->result(i) != nullptr && !node->result(i)->users().empty()) names.push_back(node->result(i)->name());
-    std::ranges::reverse(names);
-    for (const std::string& name : names) {
-      const auto known = values.find(name);
-      if (known == values.end() || !known->second.is_tensor()) continue;
-      RandomGraph smaller = copy(best);
-      for (const auto& node : smaller.graph->nodes())
-        for (std::size_t i = 0; i < node->result_count(); ++i)
-          if (node->result(i) != nullptr && node->result(i)->name() == name) {
-            Value* input = smaller.graph->add_input(name + "_in", known->second.tensor().type());
-            smaller.graph->replace_uses(node->result(i), input);
-            smaller.inputs.push_back(known->second);
-            goto replaced;
-          }
-    replaced:
-      tidy(smaller);
-      if (smaller.graph->node_count() < best.graph->node_count() && fails(smaller)) {
-        best = std::move(smaller);
-        again = true;
-        break;
-      }
-    }
-  }
-  return best;
-}
+RandomGraph random_graph(uint64_t seed) { return Maker(seed).run(); }
 
 }  // namespace burnish::test
