@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """./dev random-graphs: graphs made at random, run by references, by the engine and by ONNX Runtime.
 
-A row of JSON per seed goes to the results file; seeds that have one are not run again, so a run that was stopped goes
-on where it was. What differs is made small, and its text form kept beside the results.
+A row of JSON per seed goes to the results file; seeds that have one without a finding are not run again, so a run that
+was stopped goes on where it was. What differs is made small, and its text form is part of its row.
 """
 
 import argparse
@@ -101,7 +101,7 @@ def main():
             row = json.loads(line)
             rows[row["seed"]] = row
     wanted = range(options.first, options.first + options.graphs)
-    open_seeds = [seed for seed in wanted if seed not in rows]
+    open_seeds = [seed for seed in wanted if seed not in rows or is_finding(rows[seed])]
     options.results.parent.mkdir(parents=True, exist_ok=True)
     lock, begin, done = threading.Lock(), time.monotonic(), 0
     with options.results.open("a") as file, concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:

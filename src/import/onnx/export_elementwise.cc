@@ -39,7 +39,9 @@ Status several(Exporter& e, const Node& n) {
   } else if (op == "mod_floor") {
     e.emit("Mod", in, {}, out);
   } else if (op == "silu") {
-    e.emit("Mul", {in[0], e.emit("Sigmoid", in)}, {}, out);
+    const double alpha = NodeView(n).real("alpha");
+    const std::string inner = alpha == 1 ? in[0] : e.emit("Mul", {in[0], number(alpha)});
+    e.emit("Mul", {in[0], e.emit("Sigmoid", {inner})}, {}, out);
   }
   return {};
 }
