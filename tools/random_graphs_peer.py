@@ -28,6 +28,8 @@ def array(entry, data):
 
 
 def difference(got, want, tolerance):
+    if got.size == 0 and want.size == 0 and got.dtype == want.dtype and got.ndim == want.ndim:
+        return None  # after no iteration at all, it does not know all sizes of what a loop collects
     if got.dtype != want.dtype or got.shape != want.shape:
         return f"{got.dtype}{list(got.shape)}, not {want.dtype}{list(want.shape)}"
     if np.issubdtype(want.dtype, np.floating):
