@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "import/onnx/importer.h"
+#include "import/onnx/training.h"
 
 namespace burnish::onnx {
 namespace {
@@ -134,6 +135,7 @@ constexpr OperatorRow kPreview[] = {{"FlexAttention", 1, flex_attention, {}}};
 constexpr OperatorRow kTraining[] = {
     {"Adagrad", 1, adagrad, {}},
     {"Adam", 1, adam, {}},
+    {"Gradient", 1, gradient, {}},
     {"Momentum", 1, momentum, {}},
 };
 
