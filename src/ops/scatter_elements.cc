@@ -47,6 +47,11 @@ Status reference(ReferenceContext& c) {
   return {};
 }
 
+Result<Kernel> lower(LowerContext& c) {
+  const int64_t axis = c.integer("axis") < 0 ? c.integer("axis") + c.type(0).rank() : c.integer("axis");
+  return problem_kernel(c, "scatter_elements", {{"axis", axis}, {"reduction", c.string("reduction")}});
+}
+
 constexpr OperandSpec kOperands[] = {{"x", "any"}, {"indices", "i64|i32"}, {"updates", "same"}};
 constexpr ResultDoc kResults[] = {{"y", "x with the updates"}};
 constexpr AttributeSpec kAttributes[] = {
@@ -57,6 +62,10 @@ constexpr Sample kSamples[] = {
     {"x: f32[3,4], indices: i64[1,4] = [0, 2, 1, -1], updates: f32[1,4]; y = scatter_elements(x, indices, updates)"},
     {"x: i32[5,2], indices: i64[3,2] in [0, 4], updates: i32[3,2]; "
      "y = scatter_elements(x, indices, updates) {reduction = \"add\"}"},
+    {"x: f32[4,3,N], indices: i32[2,3,2] in [-3, 2], updates: f32[2,3,2]; "
+     "y = scatter_elements(x, indices, updates) {axis = 1, reduction = \"mul\"}"},
+    {"x: f32[2,6], indices: i64[2,5] in [-6, 5], updates: f32[2,5]; "
+     "y = scatter_elements(x, indices, updates) {axis = -1, reduction = \"min\"}"},
 };
 constexpr Operator kOperator = {
     .name = "scatter_elements",
@@ -67,7 +76,7 @@ constexpr Operator kOperator = {
     .infer = infer,
     .reference = reference,
     .decompose = nullptr,
-    .lower = nullptr,
+    .lower = lower,
     .gradient = nullptr,
     .samples = kSamples,
     .tolerance = {1e-6, 1e-6},

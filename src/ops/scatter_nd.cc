@@ -51,6 +51,10 @@ Status reference(ReferenceContext& c) {
   return {};
 }
 
+Result<Kernel> lower(LowerContext& c) {
+  return problem_kernel(c, "scatter_nd", {{"reduction", c.string("reduction")}});
+}
+
 constexpr OperandSpec kOperands[] = {{"x", "any"}, {"indices", "i64"}, {"updates", "same"}};
 constexpr ResultDoc kResults[] = {{"y", "x with the updates"}};
 constexpr AttributeSpec kAttributes[] = {
@@ -60,6 +64,8 @@ constexpr Sample kSamples[] = {
     {"x: f32[6], indices: i64[3,1] = [4, 0, -3], updates: f32[3]; y = scatter_nd(x, indices, updates)"},
     {"x: i32[4,3], indices: i64[2,1] in [-4, 3], updates: i32[2,3]; "
      "y = scatter_nd(x, indices, updates) {reduction = \"max\"}"},
+    {"x: f32[N,3,2], indices: i64[2,2,2] in [-2, 1], updates: f32[2,2,2]; "
+     "y = scatter_nd(x, indices, updates) {reduction = \"add\"}"},
 };
 constexpr Operator kOperator = {
     .name = "scatter_nd",
@@ -70,7 +76,7 @@ constexpr Operator kOperator = {
     .infer = infer,
     .reference = reference,
     .decompose = nullptr,
-    .lower = nullptr,
+    .lower = lower,
     .gradient = nullptr,
     .samples = kSamples,
     .tolerance = {1e-6, 1e-6},

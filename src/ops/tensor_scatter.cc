@@ -49,6 +49,28 @@ Status reference(ReferenceContext& c) {
   return {};
 }
 
+// Each element of y is one of the update where that reaches it.
+Result<Kernel> lower(LowerContext& c) {
+  return indexed_kernel(c, [&](Nest& nest, const Declared& declared, std::span<const int> axes) {
+    const Type &cache = c.type(0), &update = c.type(1);
+    const std::size_t axis = idx((c.integer("axis") + cache.rank()) % cache.rank());
+    int place = axis_value(nest, axes[axis], DType::i64);
+    if (c.has(2)) {
+      const int start = nest.cast(nest.load(declared.operands[2], {at(axes[0])}), DType::i64);
+      place = nest.apply(Scalar::sub, {place, start});
+    }
+    if (c.string("mode") == "circular")
+      place = nest.apply(Scalar::mod_floor, {place, size_value(nest, cache.dims[axis], DType::i64)});
+    const int reached = nest.apply(Scalar::ge, {place, nest.constant(0, DType::i64)});
+    const int left = nest.apply(Scalar::lt, {place, size_value(nest, update.dims[axis], DType::i64)});
+    std::vector<Index> from = plain_index(axes);
+    from[axis] = Index{{}, Dim(0), place};
+    const int element = guarded_load(nest, declared.operands[1], std::move(from));
+    const int old = nest.load(declared.operands[0], plain_index(axes));
+    return nest.apply(Scalar::select, {nest.apply(Scalar::logical_and, {reached, left}), element, old});
+  });
+}
+
 constexpr OperandSpec kOperands[] = {
     {"cache", "any"}, {"update", "same"}, {"positions", "int", OperandSpec::Arity::optional}};
 constexpr ResultDoc kResults[] = {{"y", "type of cache"}};
@@ -72,7 +94,7 @@ constexpr Operator kOperators[] = {{
     .infer = infer,
     .reference = reference,
     .decompose = nullptr,
-    .lower = nullptr,
+    .lower = lower,
     .gradient = nullptr,
     .samples = kSamples,
     .tolerance = {0, 0},

@@ -1,6 +1,5 @@
-#include <numeric>
-
 #include "ops/support/core.h"
+#include "ops/support/ordering.h"
 
 namespace burnish {
 namespace {
@@ -51,18 +50,7 @@ Status reference(ReferenceContext& c) {
       for (int64_t o = 0; o < outer; ++o)
         for (int64_t i = 0; i < inner; ++i) {
           for (int64_t n = 0; n < size; ++n) row[idx(n)] = access.load(x.data(), (o * size + n) * inner + i);
-          std::iota(order.begin(), order.end(), 0);
-          // The first of equals comes first; NaN is larger than every number.
-          const auto before = [&](int64_t a, int64_t b) {
-            const N &u = row[idx(largest ? b : a)], &v = row[idx(largest ? a : b)];
-            bool less = u < v, greater = v < u;
-            if constexpr (std::is_same_v<N, double>) {
-              less = less || (!std::isnan(u) && std::isnan(v));
-              greater = greater || (std::isnan(u) && !std::isnan(v));
-            }
-            return less || (!greater && a < b);
-          };
-          std::partial_sort(order.begin(), order.begin() + k, order.end(), before);
+          order_row<N>(std::span(row.get(), idx(size)), idx(k), largest, order);
           for (int64_t n = 0; n < k; ++n) {
             const int64_t at = (o * k + n) * inner + i, from = order[idx(n)];
             if (values != nullptr) copy_elements(x, (o * size + from) * inner + i, *values, at, 1);

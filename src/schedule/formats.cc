@@ -146,6 +146,11 @@ std::optional<Storage> view_storage(const Node& view, const Storage& operand) {
   if (op == "transpose") return transposed(view, operand);
   if (op == "slice") return sliced(view, operand);
   if (op == "reshape") return reshaped(view, operand);
+  if (op == "bitcast") {
+    Storage other = operand;
+    other.format.dtype = view.result()->type().dtype;
+    return other;
+  }
   return std::nullopt;
 }
 

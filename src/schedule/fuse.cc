@@ -99,9 +99,17 @@ bool goes_backwards(const Node& node) {
   const auto* list = steps == nullptr ? nullptr : std::get_if<Ints>(steps);
   return list != nullptr && std::ranges::any_of(*list, [](int64_t s) { return s < 1; });
 }
+// Elements of whole bytes, as another dtype.
+bool reinterprets(const Node& node) {
+  const auto whole = [](const Value* v) {
+    return v->type().dtype == DType::boolean || bit_width(v->type().dtype) >= 8;
+  };
+  return node.op() == "bitcast" && whole(node.operand(0)) && whole(node.result());
+}
 bool is_view(const Node& node) {
   const std::string& op = node.op();
-  return op == "reshape" || op == "transpose" || op == "identity" || (op == "slice" && !goes_backwards(node));
+  return reinterprets(node) || op == "reshape" || op == "transpose" || op == "identity" ||
+         (op == "slice" && !goes_backwards(node));
 }
 bool is_control(const Node& node) { return node.region_count() > 0; }
 
@@ -156,12 +164,13 @@ class Fuser {
     return false;
   }
 
-  // Reshapes of what lies on the heap are copies of all elements, as those of other values that cannot be views.
+  // Reshapes and other dtypes of what lies on the heap are copies of all elements, as those of other values that cannot be views.
   static bool as_copy(const Node& node, Unit& unit) {
     const auto ranked = [](const Value* value) {
       return value != nullptr && value->type().is_ranked_tensor() && value->type().dtype != DType::string;
     };
-    if (node.op() != "reshape" || !ranked(node.operand(0)) || !ranked(node.result())) return false;
+    if ((node.op() != "reshape" && !reinterprets(node)) || !ranked(node.operand(0)) || !ranked(node.result()))
+      return false;
     unit.kind = Unit::Kind::view;
     return true;
   }

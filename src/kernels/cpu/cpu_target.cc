@@ -10,8 +10,8 @@
 namespace burnish {
 namespace {
 
-const Family* const kFamilies[] = {&kDepthwise, &kConvolution, &kWinograd,   &kMatmul, &kMatmulAny,
-                                   &kPooling,   &kAttention,   &kCumulative, &kNests};
+const Family* const kFamilies[] = {&kDepthwise, &kConvolution, &kWinograd, &kMatmul,          &kMatmulAny, &kPooling,
+                                   &kAttention, &kCumulative,  &kNests,    &kScatterElements, &kScatterNd, &kArgSort};
 
 }  // namespace
 

@@ -217,4 +217,14 @@ Kernel bare_kernel(const Problem& problem) {
   return kernel;
 }
 
+bool stores_alone(const Kernel& kernel) {
+  const Nest& nest = kernel.nest;
+  Kernel bare = bare_kernel(*kernel.anchor);
+  // Names say nothing.
+  if (nest.operands.size() != 1 || nest.axes.size() != bare.nest.axes.size()) return false;
+  bare.nest.operands[0].name = nest.operands[0].name;
+  for (std::size_t i = 0; i < nest.axes.size(); ++i) bare.nest.axes[i].name = nest.axes[i].name;
+  return nest == bare.nest;
+}
+
 }  // namespace burnish

@@ -11,5 +11,7 @@ Result<Kernel> expand_anchor(const Kernel& kernel);
 
 // The problem alone: its result is stored and nothing follows.
 Kernel bare_kernel(const Problem& problem);
+// Does nothing follow the kernel's problem?
+bool stores_alone(const Kernel& kernel);
 
 }  // namespace burnish

@@ -62,7 +62,7 @@ std::string kind_of(const Operator& op) {
 
 // Data and views need no code.
 std::string_view without_code(const Operator& op) {
-  return op.name == "constant" ? "data" : op.name == "reshape" ? "view" : "";
+  return op.name == "constant" ? "data" : op.name == "reshape" || op.name == "bitcast" ? "view" : "";
 }
 
 // What a build turns into constants or attributes is no step of the engine.
