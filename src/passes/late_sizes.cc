@@ -5,7 +5,7 @@
 #include <limits>
 #include <set>
 
-#include "ops/support/compose.h"
+#include "passes/late.h"
 #include "passes/match.h"
 #include "passes/passes.h"
 #include "passes/symbols.h"
@@ -13,103 +13,6 @@
 namespace burnish::passes {
 
 namespace {
-
-using ops::Compose;
-
-const Dims* dims_of(const Value* value) {
-  return value != nullptr && value->type().is_ranked_tensor() ? &value->type().dims : nullptr;
-}
-
-// Elements of a list, where their number is known.
-std::optional<int64_t> length(const Value* list) {
-  const Dims* dims = dims_of(list);
-  if (dims == nullptr || dims->size() != 1) return std::nullopt;
-  return dims->front().constant();
-}
-
-// Writes the arithmetic before a node. Lists are i64[n].
-class Late {
- public:
-  Late(Node& node, Builder& builder) : node_(node), c_(builder), builder_(builder) {}
-
-  Compose& compose() { return c_; }
-
-  Value* sizes(const Dims& dims) {
-    if (const auto numbers = constants(dims)) return c_.integers(*numbers);
-    return c_.op("dims", {}, {{"values", dims}});
-  }
-  Value* list(Value* x) { return c_.cast(x, DType::i64); }
-  Value* row(Value* x) { return x == nullptr ? x : c_.reshape(x, Dims{1, x->type().dims[0]}); }
-  Value* column(Value* x) { return x == nullptr ? x : c_.reshape(x, Dims{x->type().dims[0], 1}); }
-  Value* constant(Tensor tensor) { return builder_.constant(std::move(tensor)); }
-  Value* eq(Value* a, double b) { return c_.binary(Scalar::eq, a, c_.number(a, b)); }
-  Value* lt(Value* a, double b) { return c_.binary(Scalar::lt, a, c_.number(a, b)); }
-  Value* either(Value* a, Value* b) { return c_.binary(Scalar::logical_or, a, b); }
-  Value* choose(Value* condition, Value* a, double b) { return c_.select(condition, a, c_.number(a, b)); }
-  Value* choose(Value* condition, double a, Value* b) { return c_.select(condition, c_.number(b, a), b); }
-
-  // Axes that count from the end count from the start.
-  Value* normal(Value* axes, int64_t rank) {
-    axes = list(axes);
-    return c_.select(lt(axes, 0), c_.add(axes, static_cast<double>(rank)), axes);
-  }
-  // [entries, rank]: which entry is which axis.
-  Value* matches(Value* axes, int64_t rank) {
-    return c_.binary(Scalar::eq, column(normal(axes, rank)), row(c_.integers(ops::range_of(0, rank))));
-  }
-  Value* any(Value* matches) { return c_.reduce("logical_or", matches, {0}, false); }
-  // Is there an entry that is no axis?
-  Value* strange(Value* matches) {
-    Value* known = c_.reduce("logical_or", matches, {1}, false);
-    return c_.reduce("logical_or", c_.unary(Scalar::logical_not, known), {0}, false);
-  }
-  // Per axis: its entry of the list, else the number. 'matches' absent: the list has one entry for each axis.
-  Value* per_axis(Value* entries, Value* matches, double otherwise) {
-    entries = list(entries);
-    if (matches == nullptr) return entries;
-    Value* found = c_.reduce("sum", choose(matches, column(entries), 0), {0}, false);
-    return choose(any(matches), found, otherwise);
-  }
-  // The entries for which `kept` holds, in order, as a list of `count`; the rest are zeros.
-  Value* compact(Value* entries, Value* kept, int64_t count) {
-    Value* place = c_.op("cumulative", {c_.cast(kept, DType::i64)},
-                         {{"axis", int64_t{0}}, {"kind", std::string("sum")}, {"exclusive", int64_t{1}}});
-    Value* here = c_.binary(Scalar::eq, row(place), column(c_.integers(ops::range_of(0, count))));
-    here = c_.binary(Scalar::logical_and, here, row(kept));
-    return c_.reduce("sum", choose(here, row(entries), 0), {1}, false);
-  }
-  // A list whose entries are wrong where the condition holds: no size is negative, so that the run ends with an error.
-  Value* refuse(Value* condition, Value* entries) { return choose(condition, -1, entries); }
-
-  Dim fresh(std::string_view hint, int64_t low = 0) { return node_.graph()->fresh_symbol(hint, {low, Range::kMax}); }
-  Dims fresh(std::string_view hint, std::size_t count, int64_t low = 0) {
-    Dims dims;
-    for (std::size_t i = 0; i < count; ++i) dims.push_back(fresh(hint, low));
-    return dims;
-  }
-  void bind(Value* entries, Dims dims) { c_.op("bind", {entries}, {{"sizes", std::move(dims)}}); }
-  void bind(std::initializer_list<std::pair<Value*, Dims>> lists) {
-    std::vector<Value*> parts;
-    Dims all;
-    for (const auto& [entries, dims] : lists) {
-      parts.push_back(entries);
-      all.insert(all.end(), dims.begin(), dims.end());
-    }
-    bind(c_.concat(parts, 0), std::move(all));
-  }
-
- private:
-  Node& node_;
-  Compose c_;
-  Builder& builder_;
-};
-
-// What the node's result becomes; null: it stays as it is. `bound`: the sizes have got their names, the node may stay.
-struct Made {
-  Value* value = nullptr;
-  bool bound = false;
-};
-using Rewrite = Made (*)(Late&, Node&, const Dims& result);
 
 int64_t rank_of(const Value* value) { return static_cast<int64_t>(value->type().dims.size()); }
 
@@ -359,6 +262,62 @@ Made one_hot(Late& late, Node& node, const Dims& result) {
   return {nullptr, true};
 }
 
+// The composite knows what to do once it knows the numbers.
+Made affine_grid(Late& late, Node& node, const Dims& result) {
+  if (length(node.operand(1)) != static_cast<int64_t>(result.size())) return {};
+  Dims sizes = result;
+  sizes.pop_back();
+  sizes.insert(sizes.begin() + 1, late.fresh("channels"));
+  Value* size = late.bind(late.list(node.operand(1)), sizes);
+  return {late.compose().op("affine_grid", {node.operand(0), size}, node.attributes())};
+}
+
+// Several results, each of them a slice. One that is left out would hide where the next one starts.
+bool split(Late& late, Node& node) {
+  Compose& c = late.compose();
+  const Dims* from = dims_of(node.operand(0));
+  if (from == nullptr || length(node.operand(1)) != static_cast<int64_t>(node.result_count())) return false;
+  const int64_t axis = ops::normal_axis(integer(node, "axis"), static_cast<int64_t>(from->size()));
+  Dims sizes;
+  for (std::size_t i = 0; i < node.result_count(); ++i) {
+    const Dims* dims = dims_of(node.result(i));
+    if (dims == nullptr || dims->size() != from->size()) return false;
+    sizes.push_back((*dims)[static_cast<std::size_t>(axis)]);
+  }
+  Value* given = late.list(node.operand(1));
+  Value* total = c.reduce("sum", given, {0}, true);
+  late.bind({{given, sizes}, {total, {(*from)[static_cast<std::size_t>(axis)]}}});
+  Dim start = 0;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    Value* part = c.slice(node.operand(0), axis, start, sizes[i]);
+    start += sizes[i];
+    if (part != nullptr) node.graph()->replace_uses(node.result(i), part);
+  }
+  return true;
+}
+
+// Places, then what is there: two kernels. Long lists are left to the reference, which sorts.
+bool top_k(Late& late, Node& node, const BoundSymbols& bound) {
+  Compose& c = late.compose();
+  const Value* any = node.result(0) != nullptr ? node.result(0) : node.result(1);
+  const Dims *from = dims_of(node.operand(0)), *to = dims_of(any);
+  if (from == nullptr || to == nullptr || from->empty() || dims_of(node.operand(1)) == nullptr) return false;
+  const int64_t axis = ops::normal_axis(integer(node, "axis", -1), static_cast<int64_t>(from->size()));
+  const Dim count = (*to)[static_cast<std::size_t>(axis)], &size = (*from)[static_cast<std::size_t>(axis)];
+  constexpr int64_t kMostLeaders = 1024, kMostElements = 4096;
+  if (count.range().high > kMostLeaders && size.range().high > kMostElements) return false;
+  if (!bound.allow(std::span(&count, 1))) late.bind(c.reshape(late.list(node.operand(1)), Dims{1}), {count});
+  Value* places = c.op("arg_sort", {node.operand(0)},
+                       {{"axis", axis}, {"count", Dims{count}}, {"largest", integer(node, "largest", 1)}});
+  Value* values = node.result(0) == nullptr || node.result(0)->unused()
+                      ? nullptr
+                      : c.op("gather_elements", {node.operand(0), places}, {{"axis", axis}});
+  if (places == nullptr) return true;
+  if (values != nullptr) node.graph()->replace_uses(node.result(0), values);
+  if (node.result(1) != nullptr) node.graph()->replace_uses(node.result(1), places);
+  return true;
+}
+
 struct Row {
   std::string_view op;
   Rewrite rewrite;
@@ -374,6 +333,9 @@ constexpr Row kRows[] = {
     {"dynamic_reduce", reduce},
     {"range", range},
     {"one_hot", one_hot},
+    {"affine_grid", affine_grid},
+    {"resize", resize},
+    {"dynamic_resize", dynamic_resize},
 };
 
 // Symbols of the result that nothing before the node has bound.
@@ -394,12 +356,29 @@ Result<bool> late_sizes(Graph& graph, const PassContext&) {
     if (node->op() == "bind")
       for (const Dim& d : dims_attribute(*node, "sizes"))
         for (std::string& name : d.symbols()) born.insert(std::move(name));
+    const bool several = node->op() == "top_k" || (node->op() == "split_by" && node->operand(1) != nullptr);
+    if (several && node->operand(0)->type().dtype != DType::string) {
+      Builder builder(*node->graph(), node, node->source());
+      Late late(*node, builder);
+      const bool done = node->op() == "top_k" ? top_k(late, *node, bound) : split(late, *node);
+      TRY(builder.finish());
+      if (!done) continue;
+      changed = true;
+      for (std::size_t i = 0; i < node->result_count(); ++i) {
+        if (node->result(i) == nullptr) continue;
+        for (const Dim& d : node->result(i)->type().dims)
+          for (std::string& name : d.symbols()) born.insert(std::move(name));
+      }
+      continue;
+    }
     const Row* row = std::ranges::find(kRows, node->op(), &Row::op);
     if (row == std::end(kRows) || node->result() == nullptr || node->result()->unused()) continue;
     const bool ranked = std::ranges::all_of(
         node->operands(), [](const Value* v) { return v == nullptr || v->type().is_ranked_tensor(); });
     if (!ranked || !node->result()->type().is_ranked_tensor()) continue;
-    if (node->definition()->lower != nullptr && !bears(*node, bound, born)) continue;
+    // These stay what they are, and only lack their sizes.
+    const bool stays = row->rewrite == range || row->rewrite == one_hot || row->rewrite == affine_grid;
+    if (stays && !bears(*node, bound, born)) continue;
     if (node->result()->type().dtype == DType::string) continue;
     if (node->operand(0)->type().dims.empty() && (row->rewrite == slice || row->rewrite == pad)) continue;
     Builder builder(*node->graph(), node, node->source());

@@ -1,5 +1,7 @@
 // Operators whose sizes are data: as kernels, against the interpreter.
 
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 #include "compile/build.h"
@@ -57,8 +59,11 @@ void agrees(const Built& b, std::vector<RuntimeValue> inputs) {
   for (std::size_t i = 0; i < results->size(); ++i) {
     const Tensor &got = (*results)[i].tensor(), &want = (*expected)[i].tensor();
     ASSERT_EQ(got.dims(), want.dims());
-    for (int64_t k = 0; k < got.elements(); ++k)
-      ASSERT_NEAR(got.real_at(k), want.real_at(k), 1e-4 * std::max(1.0, std::abs(want.real_at(k)))) << k;
+    for (int64_t k = 0; k < got.elements(); ++k) {
+      const double found = got.real_at(k), wanted = want.real_at(k);
+      if (std::isnan(found) && std::isnan(wanted)) continue;
+      ASSERT_NEAR(found, wanted, 1e-4 * std::max(1.0, std::abs(wanted))) << k;
+    }
   }
 }
 
@@ -190,6 +195,90 @@ TEST(LateSizes, Makers) {
   agrees(real, {decimal(0.5), decimal(-4), decimal(0.75)});
   const Built hot = built("graph @main(%i: i64[4], %d: i64[], %v: f32[2]) { %y = one_hot(%i, %d, %v) return %y }");
   agrees(hot, {integers({0, 2, 1, 5}), number(3), counted(DType::f32, {2})});
+}
+
+TEST(LateSizes, Splits) {
+  const Built b = built(R"(graph @main(%x: f32[3,6], %s: i64[2]) { %a, %b = split_by(%x, %s) {axis = -1}
+    return %b, %a })");
+  const Tensor x = counted(DType::f32, {3, 6});
+  agrees(b, {x, integers({2, 4})});
+  agrees(b, {x, integers({6, 0})});
+  is_refused(b, {x, integers({2, 3})});
+  is_refused(b, {x, integers({-1, 7})});
+}
+
+TEST(LateSizes, Grids) {
+  const Built b = built(R"(graph @main(%t: f32[2,2,3], %s: i64[4]) { %y = affine_grid(%t, %s) {align_corners = 1}
+    return %y })");
+  agrees(b, {counted(DType::f32, {2, 2, 3}), integers({2, 3, 4, 5})});
+  agrees(b, {counted(DType::f32, {2, 2, 3}), integers({2, 1, 1, 2})});
+}
+
+TEST(LateSizes, TheLargest) {
+  const Built b = built(R"(graph @main(%x: f32[3,9], %k: i64[1]) {
+    %v, %i: i64[*] = top_k(%x, %k)
+    return %v, %i })");
+  Tensor x = counted(DType::f32, {3, 9});
+  for (int64_t i = 0; i < 27; ++i) x.mutable_as<float>()[static_cast<std::size_t>(i)] = static_cast<float>(i * 7 % 11);
+  x.mutable_as<float>()[4] = std::nanf("");
+  for (int64_t k : {0, 1, 4, 9}) agrees(b, {x, integers({k})});
+  is_refused(b, {x, integers({10})});
+  is_refused(b, {x, integers({-1})});
+}
+
+Tensor reals(DType dtype, std::initializer_list<double> values) {
+  Tensor t = *Tensor::allocate(dtype, {static_cast<int64_t>(values.size())});
+  int64_t i = 0;
+  for (double v : values) Accessor<double>(dtype).store(t.mutable_data(), i++, v);
+  return t;
+}
+
+TEST(LateSizes, ResizesByScales) {
+  const Tensor x = counted(DType::f32, {1, 2, 5, 6});
+  for (const char* mode : {"nearest", "linear", "cubic"})
+    for (const char* rest : {"", ", antialias = 1", ", exclude_outside = 1", ", coordinates = \"align_corners\"",
+                             ", coordinates = \"half_pixel_symmetric\"", ", coordinates = \"pytorch_half_pixel\"",
+                             ", coordinates = \"asymmetric\", nearest = \"floor\""}) {
+      SCOPED_TRACE(std::string(mode) + rest);
+      const Built b = built(std::string("graph @main(%x: f32[1,2,5,6], %s: f32[4]) { %y = dynamic_resize(%x, _, %s) "
+                                        "{mode = \"") +
+                            mode + "\"" + rest + "} return %y }");
+      agrees(b, {x, reals(DType::f32, {1, 1, 0.6, 1.5})});
+      agrees(b, {x, reals(DType::f32, {1, 1, 2, 0.3})});
+      agrees(b, {x, reals(DType::f32, {1, 1, 1, 1})});
+    }
+}
+
+TEST(LateSizes, ResizesToSizes) {
+  const Tensor x = counted(DType::f32, {1, 2, 5, 6});
+  for (const char* policy : {"stretch", "not_larger", "not_smaller"}) {
+    SCOPED_TRACE(policy);
+    const Built b = built(std::string("graph @main(%x: f32[1,2,5,6], %s: i64[2]) { %y = dynamic_resize(%x, _, _, %s) "
+                                      "{mode = \"linear\", axes = [3, 2], policy = \"") +
+                          policy + "\"} return %y }");
+    agrees(b, {x, integers({4, 9})});
+    agrees(b, {x, integers({6, 5})});
+    is_refused(b, {x, integers({-1, -5})});
+  }
+  const Built crop = built(R"(graph @main(%x: f32[1,1,4,4], %r: f32[4], %s: i64[2]) {
+    %y = dynamic_resize(%x, %r, _, %s) {axes = [2, 3], mode = "linear", coordinates = "tf_crop_and_resize",
+    extrapolation = 10.0} return %y })");
+  agrees(crop, {counted(DType::f32, {1, 1, 4, 4}), reals(DType::f32, {0.4, 0.6, 1.2, 1.7}), integers({3, 3})});
+}
+
+TEST(LateSizes, FiltersThatResizeHasNoKernelFor) {
+  for (const char* rest : {"mode = \"linear\", antialias = 1", "mode = \"cubic\", exclude_outside = 1",
+                           "coordinates = \"half_pixel_symmetric\"",
+                           "mode = \"linear\", coordinates = \"tf_crop_and_resize\", roi = [0.0, 0.25, 1.0, 1.5]"}) {
+    SCOPED_TRACE(rest);
+    const Built b = built(std::string("graph @main(%x: f32[N,7]) { %y = resize(%x) {sizes = dims[N + 2, 4], ") + rest +
+                          "} return %y }");
+    for (int64_t n : {1, 5}) agrees(b, {counted(DType::f32, {n, 7})});
+  }
+  const Built whole = built(
+      "graph @main(%x: i32[6,7]) { %y: i32[*] = resize(%x) {sizes = dims[9, 4], mode = \"linear\"} "
+      "return %y }");
+  agrees(whole, {counted(DType::i32, {6, 7})});
 }
 
 TEST(LateSizes, InsideOfLoops) {
