@@ -78,7 +78,7 @@ def summary(rows):
 
 
 def is_finding(row):
-    return row["status"] in ("differs", "crashed") or row.get("peer", {}).get("status") == "differs"
+    return row["status"] in ("differs", "crashed") or row.get("peer", {}).get("status") in ("differs", "invalid")
 
 
 def main():

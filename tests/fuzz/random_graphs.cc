@@ -8,49 +8,14 @@
 
 #include <fmt/format.h>
 
-#include "base/file.h"
 #include "base/json.h"
-#include "import/onnx/export.h"
 #include "runtime/executor.h"
 #include "tests/compile/graph_checks.h"
+#include "tests/support/exported.h"
 #include "tests/support/graph_difference.h"
 
 namespace burnish::test {
 namespace {
-
-Json describe(std::span<const RuntimeValue> values, const std::vector<std::string>& names, std::string& data) {
-  Json list = Json::array();
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (!values[i].is_tensor() || values[i].tensor().dtype() == DType::string) {
-      list.push_back({{"name", names[i]}});
-      continue;
-    }
-    const Tensor& tensor = values[i].tensor();
-    list.push_back({{"name", names[i]},
-                    {"dtype", name(tensor.dtype())},
-                    {"dims", tensor.dims()},
-                    {"offset", data.size()},
-                    {"bytes", tensor.byte_size()}});
-    data.append(reinterpret_cast<const char*>(tensor.data()), static_cast<std::size_t>(tensor.byte_size()));
-  }
-  return list;
-}
-
-// FOLDER/SEED.{onnx,json,bin}
-Status leave(const RandomGraph& random, std::span<const RuntimeValue> expected, const std::string& stem) {
-  const std::string model = TRY(export_onnx(*random.graph));
-  std::vector<std::string> inputs, outputs;
-  for (const auto& input : random.graph->inputs()) inputs.push_back(input->name());
-  for (const auto& output : random.graph->outputs()) outputs.push_back(output.name);
-  std::string data;
-  Json index;
-  index["inputs"] = describe(random.inputs, inputs, data);
-  index["outputs"] = describe(expected, outputs, data);
-  index["tolerance"] = tolerance_of(*random.graph);
-  TRY(write_file(stem + ".onnx", model));
-  TRY(write_file(stem + ".bin", data));
-  return write_file(stem + ".json", index.dump());
-}
 
 Json row(uint64_t seed, bool all, const std::string& folder) {
   const RandomGraph random = random_graph(seed);
@@ -75,7 +40,7 @@ Json row(uint64_t seed, bool all, const std::string& folder) {
     result["text"] = print(*small.graph);
   } else if (!outcome.refused && !folder.empty()) {
     const auto expected = interpret(*random.graph, random.inputs);
-    const Status status = leave(random, *expected, fmt::format("{}/{}", folder, seed));
+    const Status status = leave_exported(*random.graph, random.inputs, *expected, fmt::format("{}/{}", folder, seed));
     if (!status) result["export"] = status.error().message();
   }
   return result;

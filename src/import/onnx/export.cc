@@ -19,16 +19,15 @@ Status decompose_for_onnx(Graph& graph) {
   for (auto it = graph.nodes().begin(); it != graph.nodes().end();) {
     Node& node = **it;
     for (std::size_t i = 0; i < node.region_count(); ++i) TRY(decompose_for_onnx(node.region(i)));
-    const bool known =
-        onnx::find_export(node.op()) != nullptr || onnx::find_inverse_row(node.op(), kExportedOpset) != nullptr;
-    if (known || node.definition() == nullptr || node.definition()->decompose == nullptr) {
+    const onnx::NodeRewrite rewrite = onnx::find_rewrite(node);
+    if (rewrite == nullptr && (onnx::is_expressible(node) || node.definition()->decompose == nullptr)) {
       ++it;
       continue;
     }
     const auto before = it == graph.nodes().begin() ? graph.nodes().end() : std::prev(it);
     Builder builder(graph, &node, node.source());
     DecomposeContext context(node, builder);
-    const auto results = TRY(node.definition()->decompose(context));
+    const auto results = TRY((rewrite != nullptr ? rewrite : node.definition()->decompose)(context));
     TRY(builder.finish());
     for (std::size_t i = 0; i < results.size() && i < node.result_count(); ++i) {
       if (node.result(i) != nullptr && results[i] != nullptr) graph.replace_uses(node.result(i), results[i]);
@@ -38,6 +37,11 @@ Status decompose_for_onnx(Graph& graph) {
     it = before == graph.nodes().end() ? graph.nodes().begin() : std::next(before);
   }
   return {};
+}
+
+// The oldest one whose release knows the opset.
+int64_t ir_version(int64_t opset) {
+  return opset <= 22 ? kExportedIrVersion : opset == 23 ? 11 : opset == 24 ? 12 : 13;
 }
 
 // The file in pieces: encoded messages and, between them, payloads that are not copied.
@@ -119,12 +123,17 @@ Result<std::vector<Piece>> pieces(const Graph& original, DataFile* data, int64_t
     list.push_back(TRY(initializer_piece(i, data)));
     size += list.back().bytes.size() + (list.back().payload.data() != nullptr ? list.back().payload.byte_size() : 0);
   }
-  WireWriter opset, model;
-  opset.text(1, "");
-  opset.integer(2, kExportedOpset);
-  model.integer(1, kExportedIrVersion);
+  WireWriter model;
+  model.integer(1, ir_version(exporter.opset()));
   model.text(2, "burnish");
-  model.message(8, opset);
+  const auto opset = [&](std::string_view domain, int64_t version) {
+    WireWriter entry;
+    entry.text(1, domain);
+    entry.integer(2, version);
+    model.message(8, entry);
+  };
+  opset("", exporter.opset());
+  for (const std::string& domain : exporter.domains()) opset(domain, kExportedMlOpset);
   list[0].bytes = model.data();
   length_field(list[0].bytes, 7, size);
   list[0].bytes += exporter.graph().data();

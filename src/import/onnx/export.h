@@ -8,9 +8,11 @@
 
 namespace burnish {
 
-// What is written; new enough for GELU and layer norm, old enough for the runtimes in use.
+// What is written; new enough for GELU and layer norm, old enough for the runtimes in use. A graph with an operator that
+// only a newer opset has asks for that one.
 inline constexpr int64_t kExportedOpset = 21;
 inline constexpr int64_t kExportedIrVersion = 10;
+inline constexpr int64_t kExportedMlOpset = 5;
 
 struct ExportOptions {
   // Above this, constants of 1 KiB and more go into FILE.data beside the model (protobuf's own limit is 2 GiB).

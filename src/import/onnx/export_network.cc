@@ -140,7 +140,8 @@ Status quantize(Exporter& e, const Node& n) {
     if (n.operand(2) == nullptr) attributes.integer("output_dtype", static_cast<int64_t>(to_onnx(v.dtype("dtype"))));
     attributes.integer("saturate", v.integer("saturate"));
   } else if (v.dtype("dtype") != v.type(1).dtype) {
-    return refused("dequantize to another dtype than the scale's has no form in this opset");
+    e.need_opset(23);
+    attributes.integer("output_dtype", static_cast<int64_t>(to_onnx(v.dtype("dtype"))));
   }
   e.emit(n.op() == "quantize" ? "QuantizeLinear" : "DequantizeLinear", operands(e, n), attributes, out(e, n));
   return {};
@@ -152,7 +153,41 @@ Status mean_variance(Exporter& e, const Node& n) {
   return {};
 }
 
+// The size of the state is an attribute too, though the weights tell it.
+Status recurrent(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  const Dims& weights = v.type(2).dims;
+  const std::string_view op = n.op() == "lstm" ? "LSTM" : n.op() == "gru" ? "GRU" : "RNN";
+  NodeWriter attributes;
+  if (const auto hidden = weights.empty() ? std::nullopt : weights.back().constant())
+    attributes.integer("hidden_size", *hidden);
+  attributes.text("direction", v.string("direction")).integer("layout", v.integer("batch_first"));
+  for (std::string_view name : {"activation_alpha", "activation_beta"})
+    if (!v.reals(name).empty()) attributes.reals(name, v.reals(name));
+  if (!v.strings("activations").empty()) attributes.texts("activations", v.strings("activations"));
+  if (v.has_attribute("clip")) attributes.real("clip", v.real("clip"));
+  if (n.op() == "lstm") attributes.integer("input_forget", v.integer("input_forget"));
+  if (n.op() == "gru") attributes.integer("linear_before_reset", v.integer("linear_before_reset"));
+  e.emit_all(op, operands(e, n), attributes, results(e, n));
+  return {};
+}
+
+// Opset 20 made the axis an operand.
+Status dft(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  auto in = operands(e, n);
+  in.resize(3);
+  if (in[2].empty()) in[2] = e.scalar(DType::i64, static_cast<double>(v.integer("axis")));
+  e.emit("DFT", in, NodeWriter().integer("inverse", v.integer("inverse")).integer("onesided", v.integer("onesided")),
+         out(e, n));
+  return {};
+}
+
 constexpr std::pair<std::string_view, NodeExport> kTable[] = {
+    {"lstm", recurrent},
+    {"gru", recurrent},
+    {"rnn", recurrent},
+    {"dft", dft},
     {"convolution", convolution},
     {"conv", convolution},
     {"convolution_transpose", convolution_transpose},
@@ -175,36 +210,6 @@ constexpr std::pair<std::string_view, NodeExport> kTable[] = {
     {"mean_variance_norm", mean_variance},
 };
 
-Result<NodeWriter> inverse_attributes(const Node& node, const OperatorRow& row) {
-  const NodeView v(node);
-  NodeWriter writer;
-  for (const AttributeSpec& spec : node.definition()->attributes) {
-    const Attribute* value = node.attribute(spec.name);
-    if (value == nullptr && !v.has_attribute(spec.name)) continue;
-    if (value == nullptr) value = ops::default_value(spec);
-    std::string name(spec.name);
-    for (std::size_t from = 0; from < row.attributes.size();) {
-      const std::size_t comma = std::min(row.attributes.find(", ", from), row.attributes.size());
-      const std::string_view entry = row.attributes.substr(from, comma - from);
-      const std::size_t arrow = entry.find('>');
-      if (arrow != entry.npos && entry.substr(arrow + 1) == spec.name) name = entry.substr(0, arrow);
-      from = comma + 2;
-    }
-    switch (kind(*value)) {
-      case AttributeKind::integer: writer.integer(name, std::get<int64_t>(*value)); break;
-      case AttributeKind::real: writer.real(name, std::get<double>(*value)); break;
-      case AttributeKind::string: writer.text(name, std::get<std::string>(*value)); break;
-      case AttributeKind::ints: writer.integers(name, std::get<Ints>(*value)); break;
-      case AttributeKind::reals: writer.reals(name, std::get<Floats>(*value)); break;
-      case AttributeKind::strings: writer.texts(name, std::get<Strings>(*value)); break;
-      case AttributeKind::dtype: writer.integer(name, static_cast<int64_t>(to_onnx(std::get<DType>(*value)))); break;
-      case AttributeKind::tensor: writer.tensor(name, std::get<Tensor>(*value)); break;
-      default: return refused(fmt::format("attribute '{}' has no ONNX form", spec.name));
-    }
-  }
-  return writer;
-}
-
 }  // namespace
 
 NodeExport find_network_export(std::string_view op) {
@@ -212,29 +217,6 @@ NodeExport find_network_export(std::string_view op) {
     if (name == op) return write;
   }
   return nullptr;
-}
-
-NodeExport find_export(std::string_view op) {
-  if (const NodeExport found = find_elementwise_export(op)) return found;
-  if (const NodeExport found = find_shape_export(op)) return found;
-  return find_network_export(op);
-}
-
-const OperatorRow* find_inverse_row(std::string_view op, int64_t opset) {
-  const OperatorRow* found = nullptr;
-  for (const auto rows :
-       {activation_rows(), shape_rows(), index_rows(), network_rows(), normalization_rows(), other_rows()}) {
-    for (const OperatorRow& row : rows) {
-      const bool fits = row.handler == nullptr && row.target == op && row.since <= opset;
-      if (fits && (found == nullptr || row.since > found->since)) found = &row;
-    }
-  }
-  return found;
-}
-
-Status export_direct(Exporter& e, const Node& n, const OperatorRow& row) {
-  e.emit_all(row.op_type, operands(e, n), TRY(inverse_attributes(n, row)), results(e, n));
-  return {};
 }
 
 }  // namespace burnish::onnx

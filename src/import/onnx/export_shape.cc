@@ -78,7 +78,8 @@ Status slice(Exporter& e, const Node& n) {
   const Ints& steps = v.ints("steps");
   Ints axes;
   Dims first, last;
-  Ints strides;
+  Ints strides, smallest;
+  bool maybe_below = false;
   const Type& from = n.operand(0)->type();
   for (std::size_t i = 0; i < starts.size(); ++i) {
     const bool whole = starts[i] == Dim(0) && steps[i] == 1 && from.ranked && from.dims[i] == sizes[i];
@@ -87,17 +88,20 @@ Status slice(Exporter& e, const Node& n) {
     first.push_back(starts[i]);
     // One past the last element; before element 0 there is no such number but the smallest.
     const Dim end = starts[i] + sizes[i] * Dim(steps[i]);
-    const bool below = steps[i] < 0 && less_equal(Dim(0), end) != Truth::yes;
-    if (below && less_equal(end, Dim(-1)) == Truth::maybe)
-      return refused("a backward slice of unknown extent has no ONNX form");
-    last.push_back(below ? Dim(-Range::kMax * 1024) : end);
+    constexpr int64_t kBelow = -Range::kMax * 1024;
+    const Truth inside = steps[i] < 0 ? less_equal(Dim(0), end) : Truth::yes;
+    maybe_below |= inside == Truth::maybe;
+    smallest.push_back(inside == Truth::yes ? 0 : kBelow);
+    last.push_back(inside == Truth::no ? Dim(kBelow) : end);
     strides.push_back(steps[i]);
   }
   if (axes.empty()) {
     e.emit("Identity", {in(e, n, 0)}, {}, out(e, n));
     return {};
   }
-  const std::string begin = TRY(e.dims(first)), end = TRY(e.dims(last));
+  const std::string begin = TRY(e.dims(first));
+  std::string end = TRY(e.dims(last));
+  if (maybe_below) end = e.emit("Where", {e.emit("Less", {end, e.i64s(Ints{0})}), e.i64s(smallest), end});
   e.emit("Slice", {in(e, n, 0), begin, end, e.i64s(axes), e.i64s(strides)}, {}, out(e, n));
   return {};
 }
@@ -175,11 +179,12 @@ Status arg(Exporter& e, const Node& n) {
   return {};
 }
 
+// Of maxima and minima there is none: they are rewritten.
 Status cumulative(Exporter& e, const Node& n) {
   const NodeView v(n);
-  if (v.string("kind") != "sum")
-    return refused(fmt::format("a running {} has no form in opset {}", v.string("kind"), kExportedOpset));
-  e.emit("CumSum", {in(e, n, 0), e.scalar(DType::i64, static_cast<double>(v.integer("axis")))},
+  const bool product = v.string("kind") == "product";
+  if (product) e.need_opset(26);
+  e.emit(product ? "CumProd" : "CumSum", {in(e, n, 0), e.scalar(DType::i64, static_cast<double>(v.integer("axis")))},
          NodeWriter().integer("exclusive", v.integer("exclusive")).integer("reverse", v.integer("reverse")), out(e, n));
   return {};
 }

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "import/onnx/import.h"
 #include "import/onnx/tensors.h"
 
 namespace burnish::onnx {
@@ -43,6 +44,14 @@ NodeWriter& NodeWriter::tensor(std::string_view name, const Tensor& value) {
   WireWriter proto = tensor_header(value, "");
   if (value.dtype() != DType::string) proto.text(9, raw_bytes(value));
   start(name, AttributeProto::Kind::tensor).message(5, proto);
+  return *this;
+}
+NodeWriter& NodeWriter::type(std::string_view name, const Type& value) {
+  start(name, AttributeProto::Kind::type).message(14, type_proto(value));
+  return *this;
+}
+NodeWriter& NodeWriter::domain(std::string_view domain) {
+  domain_ = domain;
   return *this;
 }
 NodeWriter& NodeWriter::graph(std::string_view name, const WireWriter& value) {
@@ -131,6 +140,10 @@ void Exporter::write_node_proto(std::string_view op_type, const std::vector<std:
   node.text(3, name);
   node.text(4, op_type);
   for (const WireWriter& attribute : attributes.attributes()) node.message(5, attribute);
+  if (!attributes.domain().empty()) {
+    node.text(7, attributes.domain());
+    domains_.insert(attributes.domain());
+  }
   target_->message(1, node);
 }
 
@@ -257,10 +270,11 @@ Status Exporter::write_node(const Node& node) {
   };
   if (const NodeExport write = find_export(node.op())) {
     if (auto status = write(*this, node); !status) return failed(std::move(status).error());
-  } else if (const OperatorRow* row = find_inverse_row(node.op(), kExportedOpset)) {
+  } else if (const OperatorRow* row = find_inverse_row(node.op(), kNewestOnnxOpset)) {
+    need_opset(row->since);
     if (auto status = export_direct(*this, node, *row); !status) return failed(std::move(status).error());
   } else {
-    return failed(refused(fmt::format("ONNX opset {} has no form for '{}'", kExportedOpset, node.op())).error());
+    return failed(refused(fmt::format("ONNX has no form for '{}'", node.op())).error());
   }
   for (std::size_t i = 0; i < node.result_count(); ++i) declare(node.result(i));
   return {};

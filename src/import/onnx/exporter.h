@@ -1,6 +1,7 @@
 #pragma once
 // The exporter's state: nodes and initializers written so far, names of values, and where the symbols of dims can be read.
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -23,12 +24,16 @@ class NodeWriter {
   NodeWriter& reals(std::string_view name, std::span<const double> values);
   NodeWriter& texts(std::string_view name, const Strings& values);
   NodeWriter& tensor(std::string_view name, const Tensor& value);
+  NodeWriter& type(std::string_view name, const Type& value);
   NodeWriter& graph(std::string_view name, const WireWriter& value);
+  NodeWriter& domain(std::string_view domain);  // of the operator, where it is not ONNX's own
   const std::vector<WireWriter>& attributes() const { return attributes_; }
+  const std::string& domain() const { return domain_; }
 
  private:
   WireWriter& start(std::string_view name, AttributeProto::Kind kind);
   std::vector<WireWriter> attributes_;
+  std::string domain_;
 };
 
 struct Initializer {
@@ -43,8 +48,12 @@ class Exporter {
   // GraphProto without initializers of the main graph, which are kept apart so that weights are not copied.
   const WireWriter& graph() const { return graph_; }
   const std::vector<Initializer>& initializers() const { return initializers_; }
+  int64_t opset() const { return opset_; }
+  const std::set<std::string>& domains() const { return domains_; }  // besides ONNX's own
 
   // -- for the operators' writers
+  // For an operator that there is no other form for: the model asks for so new an opset.
+  void need_opset(int64_t opset) { opset_ = std::max(opset_, opset); }
   std::string name(const Value* value);  // "" for null
   std::string fresh(std::string_view hint);
   std::string constant(Tensor tensor, std::string_view hint = "constant");
@@ -69,6 +78,8 @@ class Exporter {
                         const std::vector<std::string>& outputs);
 
   const Graph& root_;
+  int64_t opset_ = kExportedOpset;
+  std::set<std::string> domains_;
   WireWriter graph_;
   WireWriter* target_ = &graph_;  // the graph that nodes go to now
   bool in_region_ = false;
@@ -87,6 +98,13 @@ NodeExport find_export(std::string_view op);
 NodeExport find_shape_export(std::string_view op);
 NodeExport find_network_export(std::string_view op);
 NodeExport find_elementwise_export(std::string_view op);
+NodeExport find_index_export(std::string_view op);
+NodeExport find_ml_export(std::string_view op);
+// What becomes other operators of the catalogue before it is written, where it applies to the node; else null.
+using NodeRewrite = Result<std::vector<Value*>> (*)(DecomposeContext&);
+NodeRewrite find_rewrite(const Node& node);
+// ONNX's opset 21 has a form for the node, or there is none but a newer one's.
+bool is_expressible(const Node& node);
 // The import row of an operator whose ONNX form is the same up to attribute names; null when there is none.
 const OperatorRow* find_inverse_row(std::string_view op, int64_t opset);
 Status export_direct(Exporter& exporter, const Node& node, const OperatorRow& row);
