@@ -83,6 +83,10 @@ Result<Equation> equation_of(const NodeView& n) {
 }
 
 Status infer(InferContext& n) {
+  for (std::size_t i = 1; i < n.operand_count(); ++i)
+    if (n.type(i).dtype != n.type(0).dtype)
+      return n.error("operands are of " + std::string(name(n.type(0).dtype)) + " and " +
+                     std::string(name(n.type(i).dtype)));
   for (std::size_t i = 0; i < n.operand_count(); ++i) {
     if (n.type(i).is_ranked_tensor()) continue;
     n.result(0, Type::unranked(n.type(0).dtype));
@@ -198,7 +202,7 @@ Result<Values> decompose(DecomposeContext& n) {
   return c.done({y});
 }
 
-constexpr OperandSpec kOperands[] = {{"x", "numeric|same", OperandSpec::Arity::variadic}};
+constexpr OperandSpec kOperands[] = {{"x", "numeric|complex", OperandSpec::Arity::variadic}};
 constexpr ResultDoc kResults[] = {{"y", "axes as the equation orders them"}};
 constexpr AttributeSpec kAttributes[] = {{"equation", AttributeKind::string, "required",
                                           "a label per axis, as in \"bij,bjk->bik\"; \"...\" stands for the others"}};

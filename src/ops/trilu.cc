@@ -24,7 +24,10 @@ Result<Values> decompose_trilu(DecomposeContext& n) {
   Value* k = n.has(1) ? c.reshape(n.in(1), {}) : c.number(DType::i64, 0);
   Value* offset = offsets(c, dims[rank - 2], dims[rank - 1]);
   Value* kept = c.binary(n.integer("upper") != 0 ? Scalar::ge : Scalar::le, offset, k);
-  return c.done({c.select(kept, n.in(0), c.number(n.in(0), 0))});
+  // Of strings, empty ones take the place of zeros.
+  Value* rest = n.type(0).dtype == DType::string ? n.builder.constant(TRY(Tensor::allocate(DType::string, {})))
+                                                 : c.number(n.in(0), 0);
+  return c.done({c.select(kept, n.in(0), rest)});
 }
 
 Status infer_eye(InferContext& n) {

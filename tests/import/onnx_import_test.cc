@@ -217,6 +217,42 @@ TEST(OnnxImport, BodiesMustComputeTheirOutputs) {
   }
 }
 
+// As onnx's evaluator: the integer part of the norm, 0 and 1 of the error function.
+TEST(OnnxImport, RealFunctionsOfIntegersAreCutOff) {
+  WireWriter g;
+  g.message(11, value_info("x", 6, {"2", "2"}));
+  g.message(1, node("ReduceL2", {"x"}, {"norm"}, "", {integer_attribute("keepdims", 0)}));
+  g.message(1, node("Erf", {"x"}, {"y"}));
+  g.message(12, value_info("norm", 6, {}));
+  g.message(12, value_info("y", 6, {"2", "2"}));
+  const auto graph = read(model(g));
+  ASSERT_TRUE(graph) << graph.error().message();
+  Tensor x = *Tensor::allocate(DType::i32, {2, 2});
+  const int32_t numbers[] = {1, 9, -7, 0};
+  std::ranges::copy(numbers, x.mutable_as<int32_t>().begin());
+  const auto y = interpret(**graph, std::vector<RuntimeValue>{x});
+  ASSERT_TRUE(y) << y.error().message();
+  EXPECT_EQ((*y)[0].tensor().as<int32_t>()[0], 11);
+  const auto values = (*y)[1].tensor().as<int32_t>();
+  EXPECT_EQ(std::vector<int32_t>(values.begin(), values.end()), (std::vector<int32_t>{0, 1, -1, 0}));
+}
+
+TEST(OnnxImport, TrianglesOfStrings) {
+  WireWriter g;
+  g.message(11, value_info("x", 8, {"2", "2"}));
+  g.message(1, node("Trilu", {"x"}, {"y"}));
+  g.message(12, value_info("y", 8, {"2", "2"}));
+  const auto graph = read(model(g));
+  ASSERT_TRUE(graph) << graph.error().message();
+  Tensor x = *Tensor::allocate(DType::string, {2, 2});
+  const std::string words[] = {"a", "b", "c", "d"};
+  std::ranges::copy(words, x.mutable_as<std::string>().begin());
+  const auto y = interpret(**graph, std::vector<RuntimeValue>{x});
+  ASSERT_TRUE(y) << y.error().message();
+  const auto values = (*y)[0].tensor().as<std::string>();
+  EXPECT_EQ(std::vector<std::string>(values.begin(), values.end()), (std::vector<std::string>{"a", "b", "", "d"}));
+}
+
 TEST(OnnxImport, StringsAreNoNumbers) {
   WireWriter lowest, g;
   lowest.text(1, "min");

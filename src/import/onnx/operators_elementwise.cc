@@ -110,6 +110,18 @@ Status is_infinite(NodeContext& c) {
   return {};
 }
 
+// Of integers, too: that of the real numbers, cut off.
+Status error_function(NodeContext& c) {
+  TRY(need_inputs(c, 1));
+  if (!is_integer(c.dtype(0))) {
+    c.give(c.op("erf", {c.in(0)}));
+    return {};
+  }
+  Value* real = c.op("erf", {c.op("cast", {c.in(0)}, {{"dtype", DType::f64}})});
+  c.give(c.op("cast", {real}, {{"dtype", c.dtype(0)}}));
+  return {};
+}
+
 // Opset 11 made the limits inputs.
 Status clip(NodeContext& c) {
   TRY(need_inputs(c, 1));
@@ -142,7 +154,7 @@ constexpr OperatorRow kRows[] = {
     {"Asinh", 9, nullptr, "asinh"},
     {"Acosh", 9, nullptr, "acosh"},
     {"Atanh", 9, nullptr, "atanh"},
-    {"Erf", 9, nullptr, "erf"},
+    {"Erf", 9, error_function, {}},
     {"Sigmoid", 1, nullptr, "sigmoid", "-consumed_inputs"},
     {"Floor", 1, nullptr, "floor", "-consumed_inputs"},
     {"Ceil", 1, nullptr, "ceil", "-consumed_inputs"},

@@ -67,8 +67,7 @@ constexpr KindInfo kKinds[] = {
     {"sum", "reduce_sum_square"},
 };
 
-Value* around(NodeContext& c, Kind kind, const Axes& axes, bool keep) {
-  Value* x = c.in(0);
+Value* around(NodeContext& c, Kind kind, Value* x, const Axes& axes, bool keep) {
   const auto sum = [&](Value* v) { return reduce(c, axes, "sum", v, keep); };
   switch (kind) {
     case Kind::l1: return sum(c.op("abs", {x}));
@@ -85,7 +84,7 @@ Value* around(NodeContext& c, Kind kind, const Axes& axes, bool keep) {
     case Kind::mean: {
       Value* total = sum(x);
       Value* count = total == nullptr ? nullptr : c.op("div", {c.op("size_of", {x}), c.op("size_of", {total})});
-      return c.op("div", {total, c.op("cast", {count}, {{"dtype", c.dtype(0)}})});
+      return c.op("div", {total, c.op("cast", {count}, {{"dtype", x->type().dtype}})});
     }
     default: return reduce(c, axes, kKinds[static_cast<int>(kind)].core, x, keep);
   }
@@ -97,13 +96,19 @@ Status reduction(NodeContext& c) {
   const bool keep = c.integer("keepdims", 1) != 0;
   const Axes axes = TRY(read_axes(c));
   const KindInfo& info = kKinds[static_cast<int>(kind)];
+  Value* x = c.in(0);
+  // Roots and logarithms of integers are those of real numbers, cut off.
+  const bool real = kind == Kind::l2 || kind == Kind::log_sum || kind == Kind::log_sum_exp;
+  const bool cut = real && is_integer(c.dtype(0));
+  if (cut) x = c.op("cast", {x}, {{"dtype", DType::f64}});
+  const auto give = [&](Value* y) { c.give(cut ? c.op("cast", {y}, {{"dtype", c.dtype(0)}}) : y); };
   // Maxima of booleans are any and all.
   if (c.dtype(0) == DType::boolean && (kind == Kind::max || kind == Kind::min)) {
     c.give(reduce(c, axes, kind == Kind::max ? "logical_or" : "logical_and", c.in(0), keep));
   } else if (!info.composite.empty() && axes.known && !axes.known->empty()) {
-    c.give(c.op(info.composite, {c.in(0)}, {{"axes", *axes.known}, {"keep", int64_t{keep}}}));
+    give(c.op(info.composite, {x}, {{"axes", *axes.known}, {"keep", int64_t{keep}}}));
   } else {
-    c.give(around(c, kind, axes, keep));
+    give(around(c, kind, x, axes, keep));
   }
   return {};
 }
