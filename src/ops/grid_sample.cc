@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "ops/support/core.h"
 #include "ops/support/reals.h"
 
@@ -148,54 +150,123 @@ Status reference(ReferenceContext& c) {
   return {};
 }
 
-// One coordinate as a place among the pixels of an axis, made harmless where it is none.
-int place_of(const LowerContext& c, Nest& nest, int coordinate, const Dim& size, bool border) {
-  const auto number = [&](double v, DType dtype) { return nest.constant(v, dtype); };
-  const auto f = [&](Scalar function, int a, int b) { return nest.apply(function, {a, b}); };
-  const int n = size_value(nest, size, DType::f64);
-  const int one = number(1, DType::f64), half = number(0.5, DType::f64);
-  int v = f(Scalar::add, nest.cast(coordinate, DType::f64), one);
-  if (c.integer("align_corners") != 0) v = f(Scalar::mul, f(Scalar::mul, v, half), f(Scalar::sub, n, one));
-  else v = f(Scalar::mul, f(Scalar::sub, f(Scalar::mul, v, n), one), half);
-  v = nest.cast(v, DType::f32);
-  if (c.string("mode") == "nearest") v = nest.apply(Scalar::round_even, {v});
-  if (border) {
-    const int last = nest.cast(f(Scalar::sub, n, one), DType::f32), zero = number(0, DType::f32);
-    const int inside = f(Scalar::max, f(Scalar::min, v, last), zero);
-    return nest.apply(Scalar::select, {nest.apply(Scalar::is_nan, {v}), zero, inside});
+// What one coordinate touches along one axis, as nodes of a nest.
+class AxisLowering {
+ public:
+  struct Tap {
+    int place, weight;  // weight -1: one
+  };
+
+  AxisLowering(const LowerContext& c, Nest& nest, const Dim& size, DType work)
+      : mode_(c.string("mode")),
+        padding_(c.string("padding")),
+        corners_(c.integer("align_corners") != 0),
+        n_(nest),
+        work_(work),
+        size_(size_value(nest, size, DType::f64)),
+        last_(size_value(nest, size - 1, DType::i64)) {
+    low_ = real(corners_ ? 0 : -0.5);
+    high_ = sub(size_, real(corners_ ? 1 : 0.5));
   }
-  const int sane = f(Scalar::lt, nest.apply(Scalar::abs, {v}), number(1e15, DType::f32));
-  return nest.apply(Scalar::select, {sane, v, number(-9, DType::f32)});
-}
+
+  std::vector<Tap> taps(int coordinate) {
+    const int v = place_of(coordinate);
+    const int floor = n_.apply(Scalar::floor, {v}), base = n_.cast(floor, DType::i64);
+    if (mode_ == "nearest") return {{pixel(base, 0), -1}};
+    const int t = n_.cast(sub(v, floor), work_), rest = sub(number(1), t);
+    if (mode_ == "linear") return {{pixel(base, 0), rest}, {pixel(base, 1), t}};
+    return {{pixel(base, -1), far(add(t, number(1)))},
+            {pixel(base, 0), near(t)},
+            {pixel(base, 1), near(rest)},
+            {pixel(base, 2), far(add(rest, number(1)))}};
+  }
+
+ private:
+  int real(double value) { return n_.constant(value, DType::f64); }
+  int number(double value) { return n_.constant(value, work_); }
+  int add(int a, int b) { return n_.apply(Scalar::add, {a, b}); }
+  int sub(int a, int b) { return n_.apply(Scalar::sub, {a, b}); }
+  int mul(int a, int b) { return n_.apply(Scalar::mul, {a, b}); }
+  int less(int a, int b) { return n_.apply(Scalar::lt, {a, b}); }
+  int min(int a, int b) { return n_.apply(Scalar::min, {a, b}); }
+  int max(int a, int b) { return n_.apply(Scalar::max, {a, b}); }
+  int select(int condition, int a, int b) { return n_.apply(Scalar::select, {condition, a, b}); }
+  int floor(int a) { return n_.apply(Scalar::floor, {a}); }
+
+  // The coordinate as a place among the pixels, made harmless where it is none.
+  int place_of(int coordinate) {
+    const int one = real(1), half = real(0.5);
+    int v = add(n_.cast(coordinate, DType::f64), one);
+    v = corners_ ? mul(mul(v, half), sub(size_, one)) : mul(sub(mul(v, size_), one), half);
+    v = n_.cast(v, DType::f32);
+    if (mode_ == "nearest") v = n_.apply(Scalar::round_even, {v});
+    const int zero = n_.constant(0, DType::f32), extent = n_.apply(Scalar::abs, {v});
+    if (padding_ == "border") {
+      // Cubic pixels tell a place up to half a pixel outside from the border.
+      const int wide = n_.cast(v, DType::f64),
+                outside = n_.apply(Scalar::logical_or, {less(wide, low_), less(high_, wide)});
+      const int held = select(outside, max(min(v, n_.cast(sub(size_, one), DType::f32)), zero), v);
+      return select(n_.apply(Scalar::is_nan, {v}), zero, held);
+    }
+    if (padding_ == "reflection") {
+      const int finite = less(extent, n_.constant(std::numeric_limits<double>::infinity(), DType::f32));
+      return select(finite, reflected(n_.cast(v, DType::f64)), real(0));
+    }
+    return select(less(extent, n_.constant(1e15, DType::f32)), v, n_.constant(-9, DType::f32));
+  }
+
+  // As reflect().
+  int reflected(int v) {
+    const int range = sub(high_, low_), below = less(v, low_);
+    const int distance = max(max(sub(low_, v), sub(v, high_)), real(0));
+    const int times = floor(n_.apply(Scalar::div, {distance, range}));
+    const int rest = sub(distance, mul(times, range));
+    const int even = n_.apply(Scalar::eq, {floor(mul(times, real(0.5))), mul(times, real(0.5))});
+    const int from_low = n_.apply(Scalar::eq, {below, even});
+    const int mirrored = select(from_low, add(low_, rest), sub(high_, rest));
+    const int inside = select(n_.apply(Scalar::eq, {distance, real(0)}), v, mirrored);
+    return select(n_.apply(Scalar::le, {range, real(0)}), low_, inside);
+  }
+
+  int pixel(int base, int64_t offset) {
+    const int i = offset == 0 ? base : add(base, n_.constant(static_cast<double>(offset), DType::i64));
+    if (padding_ == "zeros" || (padding_ == "border" && mode_ == "nearest")) return i;
+    const int from = padding_ == "border" ? i : n_.cast(reflected(n_.cast(i, DType::f64)), DType::i64);
+    return max(min(from, last_), n_.constant(0, DType::i64));
+  }
+
+  // The cubic filter within one pixel, and between one and two.
+  int near(int d) {
+    const int inner = sub(mul(number(kA + 2), d), number(kA + 3));
+    return add(mul(mul(inner, d), d), number(1));
+  }
+  int far(int d) {
+    const int inner = add(mul(sub(mul(number(kA), d), number(5 * kA)), d), number(8 * kA));
+    return sub(mul(inner, d), number(4 * kA));
+  }
+
+  static constexpr double kA = -0.75;
+  const std::string &mode_, &padding_;
+  bool corners_;
+  Nest& n_;
+  DType work_;
+  int size_, last_, low_ = -1, high_ = -1;
+};
 
 Result<Kernel> lower(LowerContext& c) {
-  const bool nearest = c.string("mode") == "nearest", border = c.string("padding") == "border";
-  if (c.string("mode") == "cubic" || c.string("padding") == "reflection")
-    return c.error("no kernel for cubic pixels or reflection");
+  // Every tap is code of its own.
+  if (c.string("mode") == "cubic" && c.type(0).rank() > 5) return c.error("no kernel for cubic pixels of many axes");
   return indexed_kernel(c, [&](Nest& nest, const Declared& declared, std::span<const int> axes) {
     const std::size_t spatial = axes.size() - 2;
     const DType work = c.type(0).dtype == DType::f64 ? DType::f64 : DType::f32;
     const auto f = [&](Scalar function, int a, int b) { return nest.apply(function, {a, b}); };
-    struct Tap {
-      int place, weight;
-    };
-    std::vector<std::vector<Tap>> taps(spatial);
+    std::vector<std::vector<AxisLowering::Tap>> taps(spatial);
     for (std::size_t d = 0; d < spatial; ++d) {
       std::vector<Index> where = {at(axes[0])};
       for (std::size_t e = 0; e < spatial; ++e) where.push_back(at(axes[e + 2]));
       where.push_back(Index{{}, Dim(static_cast<int64_t>(spatial - 1 - d)), -1});
-      const Dim& size = c.type(0).dims[d + 2];
-      const int v = place_of(c, nest, guarded_load(nest, declared.operands[1], std::move(where)), size, border);
-      const int floor = nest.apply(Scalar::floor, {v});
-      const int first = nest.cast(floor, DType::i64), one = nest.constant(1, DType::i64);
-      if (nearest) {
-        taps[d] = {{first, -1}};
-        continue;
-      }
-      const int t = nest.cast(f(Scalar::sub, v, floor), work);
-      int second = f(Scalar::add, first, one);
-      if (border) second = f(Scalar::min, second, f(Scalar::sub, size_value(nest, size, DType::i64), one));
-      taps[d] = {{first, f(Scalar::sub, nest.constant(1, work), t)}, {second, t}};
+      const int coordinate = guarded_load(nest, declared.operands[1], std::move(where));
+      taps[d] = AxisLowering(c, nest, c.type(0).dims[d + 2], work).taps(coordinate);
     }
     int sum = -1;
     Sizes counts, position(spatial, 0);
@@ -204,7 +275,7 @@ Result<Kernel> lower(LowerContext& c) {
       std::vector<Index> from = {at(axes[0]), at(axes[1])};
       int weight = -1;
       for (std::size_t d = 0; d < spatial; ++d) {
-        const Tap& tap = taps[d][idx(position[d])];
+        const AxisLowering::Tap& tap = taps[d][idx(position[d])];
         from.push_back(Index{{}, Dim(0), tap.place});
         if (tap.weight >= 0) weight = weight < 0 ? tap.weight : f(Scalar::mul, weight, tap.weight);
       }
@@ -228,6 +299,10 @@ constexpr Sample kSamples[] = {
     {"x: f32[2,3,4,5], grid: f32[2,3,3,2] in [-1.2, 1.2]; y = grid_sample(x, grid)"},
     {"x: f32[1,2,4,4], grid: f32[1,5,2,2] in [-1.5, 1.5]; y = grid_sample(x, grid) {mode = \"cubic\", padding = "
      "\"reflection\", align_corners = 1}"},
+    {"x: f32[2,2,N,6], grid: f32[2,4,3,2] in [-4, 4]; y = grid_sample(x, grid) {padding = \"reflection\"}"},
+    {"x: f32[1,2,5,4], grid: f32[1,3,7,2] in [-1.6, 1.6]; y = grid_sample(x, grid) {mode = \"cubic\", padding = "
+     "\"border\"}"},
+    {"x: f32[1,2,4,5], grid: f32[1,3,7,2] in [-1.6, 1.6]; y = grid_sample(x, grid) {mode = \"cubic\"}"},
     {"x: f32[1,1,3,4,5], grid: f32[1,2,2,2,3] in [-1.1, 1.1]; y = grid_sample(x, grid) {mode = \"nearest\", padding = "
      "\"border\"}"},
 };

@@ -163,7 +163,6 @@ constexpr Missing kMissing[] = {
     {"dequantize", "no kernel for quantised floats", false},
     {"resize", "no kernel for half_pixel, antialiasing or exclude_outside", true},
     {"resize", "no kernel that interpolates", false},
-    {"grid_sample", "no kernel for cubic pixels or reflection", true},
     {"attention", "only f32 is multiplied", false},
     {"acos", "no code for acos of f64", false},
     {"asin", "no code for asin of f64", false},
