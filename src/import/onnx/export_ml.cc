@@ -17,6 +17,9 @@ std::string out(Exporter& e, const Node& n) { return e.name(n.result()); }
 
 Status label_encoder(Exporter& e, const Node& n) {
   const NodeView v(n);
+  const DType to = v.tensor("values").dtype();
+  constexpr DType kDtypes[] = {DType::string, DType::i16, DType::i32, DType::i64, DType::f32, DType::f64};
+  if (std::ranges::count(kDtypes, to) == 0) return refused(fmt::format("labels of {} have no ONNX form", name(to)));
   e.emit("LabelEncoder", {in(e, n)},
          ml().tensor("keys_tensor", v.tensor("keys"))
              .tensor("values_tensor", v.tensor("values"))
@@ -106,6 +109,8 @@ Status tree_ensemble(Exporter& e, const Node& n) {
   std::ranges::copy(t.modes, modes.mutable_as<uint8_t>().begin());
   const bool base = v.has_attribute("base");
   const int64_t transform = v.integer("transform");
+  // Nodes of their own: engines disagree about the numbers of these two.
+  const bool apart = base || transform == 1 || transform == 2;
   if (base && transform > 2) return refused("a base before this transformation has no ONNX form");
   NodeWriter attributes = ml();
   attributes.integers("nodes_featureids", t.features)
@@ -120,7 +125,7 @@ Status tree_ensemble(Exporter& e, const Node& n) {
       .integers("tree_roots", t.roots)
       .integer("n_targets", v.integer("targets"))
       .integer("aggregate_function", v.integer("aggregate"))
-      .integer("post_transform", base ? 0 : transform);
+      .integer("post_transform", apart ? 0 : transform);
   if (!t.missing.empty()) attributes.integers("nodes_missing_value_tracks_true", t.missing);
   if (v.has_attribute("members"))
     attributes.tensor("membership_values", TRY(picked(v.tensor("members"), t.members, dtype)));
@@ -130,9 +135,9 @@ Status tree_ensemble(Exporter& e, const Node& n) {
     std::vector<int64_t> order(static_cast<std::size_t>(v.integer("targets")), -1);
     std::iota(order.begin(), order.begin() + std::min<int64_t>(v.integer("targets"), v.tensor("base").elements()), 0);
     y = e.emit("Add", {y, e.constant(TRY(picked(v.tensor("base"), order, dtype)), "base")});
-    if (transform == 1) y = e.emit("Softmax", {y}, NodeWriter().integer("axis", -1));
-    if (transform == 2) y = e.emit("Sigmoid", {y});
   }
+  if (transform == 1) y = e.emit("Softmax", {y}, NodeWriter().integer("axis", -1));
+  if (transform == 2) y = e.emit("Sigmoid", {y});
   if (result == dtype) e.emit("Identity", {y}, {}, out(e, n));
   else cast(y, result, out(e, n));
   return {};

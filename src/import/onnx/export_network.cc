@@ -53,8 +53,11 @@ Status convolution_transpose(Exporter& e, const Node& n) {
   const NodeView v(n);
   TRY(expect_floats(v));
   NodeWriter attributes = window(v).integer("group", v.integer("groups"));
-  if (v.has_attribute("output_padding") && !v.ints("output_padding").empty())
-    attributes.integers("output_padding", v.ints("output_padding"));
+  const bool padded = v.has_attribute("output_padding") && std::ranges::count(v.ints("output_padding"), 0) !=
+                                                               static_cast<int64_t>(v.ints("output_padding").size());
+  if (padded && v.has_attribute("auto_pad") && v.string("auto_pad").starts_with("SAME"))
+    return refused("an output padding beside SAME has no ONNX form that engines agree about");
+  if (padded) attributes.integers("output_padding", v.ints("output_padding"));
   if (v.has_attribute("output_shape") && !v.ints("output_shape").empty())
     attributes.integers("output_shape", v.ints("output_shape"));
   e.emit("ConvTranspose", operands(e, n), attributes, out(e, n));
@@ -66,7 +69,10 @@ Status pool(Exporter& e, const Node& n) {
   const bool maximum =
       n.op() == "max_pool" || n.op() == "max_pool_with_indices" || (n.op() == "pool" && v.string("mode") == "max");
   NodeWriter attributes = window(v).integers("kernel_shape", v.ints("kernel"));
-  if (v.has_attribute("ceil")) attributes.integer("ceil_mode", v.integer("ceil"));
+  if (v.has_attribute("ceil") && v.integer("ceil") != 0) {
+    attributes.integer("ceil_mode", 1);
+    e.need_opset(22);  // which left out windows that begin in the padding
+  }
   if (maximum && n.op() != "pool") {
     attributes.integer("storage_order", v.integer("column_major"));
     std::vector<std::string> names = results(e, n);
@@ -139,6 +145,8 @@ Status quantize(Exporter& e, const Node& n) {
   if (n.op() == "quantize") {
     if (n.operand(2) == nullptr) attributes.integer("output_dtype", static_cast<int64_t>(to_onnx(v.dtype("dtype"))));
     attributes.integer("saturate", v.integer("saturate"));
+  } else if (v.dtype("dtype") == DType::f64) {
+    return refused("ONNX dequantizes to no f64");
   } else if (v.dtype("dtype") != v.type(1).dtype) {
     e.need_opset(23);
     attributes.integer("output_dtype", static_cast<int64_t>(to_onnx(v.dtype("dtype"))));
@@ -178,6 +186,14 @@ Status dft(Exporter& e, const Node& n) {
   auto in = operands(e, n);
   in.resize(3);
   if (in[2].empty()) in[2] = e.scalar(DType::i64, static_cast<double>(v.integer("axis")));
+  // The inverse of one side wants complex numbers; reals are such without a second part.
+  const Type& x = v.type(0);
+  const bool half = v.integer("inverse") != 0 && v.integer("onesided") != 0;
+  if (half && x.is_ranked_tensor() && x.dims.back() == Dim(1)) {
+    Ints pads(static_cast<std::size_t>(2 * x.rank()), 0);
+    pads.back() = 1;
+    in[0] = e.emit("Pad", {in[0], e.i64s(pads)});
+  }
   e.emit("DFT", in, NodeWriter().integer("inverse", v.integer("inverse")).integer("onesided", v.integer("onesided")),
          out(e, n));
   return {};

@@ -151,23 +151,29 @@ Result<Values> slice_at(DecomposeContext& n) {
   return c.done({y});
 }
 
-// Products of halves are exact in f64, and so are sums of up to 2^21 of them; the upper halves' product is lost anyway.
+// Products of 16-bit parts are exact in f64, and so are sums of up to 2^21 of them; what lies beyond the width is lost anyway.
 Result<Values> integer_convolution(DecomposeContext& n) {
   Compose c(n.builder);
   const DType dtype = n.type(0).dtype;
-  const auto halves = [&](Value* v) {
+  const int count = std::max(1, static_cast<int>(bit_width(dtype)) / 16);
+  const auto parts = [&](Value* v) {
+    std::vector<Value*> list;
     Value* whole = c.cast(v, DType::i64);
-    Value* high = c.op("shift_right", {whole, c.number(DType::i64, 16)});
-    Value* low = c.sub(whole, c.op("shift_left", {high, c.number(DType::i64, 16)}));
-    return std::pair(c.cast(low, DType::f64), c.cast(high, DType::f64));
+    for (int i = 0; i < count; ++i) {
+      Value* part = i == 0 ? whole : c.op("shift_right", {whole, c.number(DType::i64, 16 * i)});
+      list.push_back(c.cast(c.op("bit_and", {part, c.number(DType::i64, 0xffff)}), DType::f64));
+    }
+    return list;
   };
-  const auto [x_low, x_high] = halves(n.in(0));
-  const auto [w_low, w_high] = halves(n.in(1));
-  const auto conv = [&](Value* x, Value* w) {
-    return c.cast(c.op(n.node().op(), {x, w}, n.node().attributes()), DType::i64);
-  };
-  Value* high = c.add(conv(x_low, w_high), conv(x_high, w_low));
-  Value* sum = c.add(conv(x_low, w_low), c.op("shift_left", {high, c.number(DType::i64, 16)}));
+  const auto x = parts(n.in(0)), w = parts(n.in(1));
+  Value* sum = nullptr;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    for (std::size_t k = 0; i + k < x.size(); ++k) {
+      Value* part = c.cast(c.op(n.node().op(), {x[i], w[k]}, n.node().attributes()), DType::i64);
+      if (i + k > 0) part = c.op("shift_left", {part, c.number(DType::i64, 16.0 * static_cast<double>(i + k))});
+      sum = sum == nullptr ? part : c.add(sum, part);
+    }
+  }
   return c.done({c.cast(sum, dtype)});
 }
 
@@ -189,10 +195,18 @@ bool has_uneven_ellipsis(const Node& n) {
 }
 bool always(const Node&) { return true; }
 bool is_real(const Node& n) { return is_float(n.operand(0)->type().dtype); }
-bool is_whole(const Node& n) {
-  return !is_real(n) && n.operand_count() == 2 && byte_size(n.operand(0)->type().dtype) <= 4;
-}
+bool is_whole(const Node& n) { return !is_real(n) && n.operand_count() == 2; }
 bool is_extreme(const Node& n) { return NodeView(n).string("kind") == "max" || NodeView(n).string("kind") == "min"; }
+
+Result<Values> minus(DecomposeContext& n) {
+  Compose c(n.builder);
+  return c.done({c.sub(c.number(n.in(0), 0), n.in(0))});
+}
+
+bool is_unsigned(const Node& n) { return number_class(n.operand(0)->type().dtype) == NumberClass::unsigned_int; }
+bool is_narrow(const Node& n) { return n.operand(0)->type().dtype == DType::bf16; }
+bool is_not_real(const Node& n) { return !is_real(n); }
+bool is_not_f32(const Node& n) { return n.operand(0)->type().dtype != DType::f32; }
 
 struct Rewrite {
   std::string_view op;
@@ -200,6 +214,12 @@ struct Rewrite {
   NodeRewrite rewrite;
 };
 constexpr Rewrite kRewrites[] = {
+    {"neg", is_unsigned, minus},
+    {"celu", is_not_f32, own},
+    {"mean_variance_norm", is_not_f32, own},
+    {"relu", is_unsigned, own},
+    {"shrink", is_narrow, own},
+    {"global_max_pool", is_not_real, own},
     {"expm1", always, expm1},
     {"log1p", always, log1p},
     {"mod_floor", is_real, mod_floor},
@@ -217,7 +237,7 @@ NodeRewrite find_rewrite(const Node& node) {
   for (const Rewrite& row : kRewrites) {
     if (row.op == node.op() && row.applies(node)) return row.rewrite;
   }
-  return nullptr;
+  return find_recast(node);
 }
 
 }  // namespace burnish::onnx

@@ -193,7 +193,8 @@ Status cumulative(Exporter& e, const Node& n) {
 Status iota(Exporter& e, const Node& n) {
   const NodeView v(n);
   const Dims& shape = v.dims("shape");
-  const auto axis = static_cast<std::size_t>(v.integer("axis"));
+  const int64_t given = v.integer("axis");
+  const auto axis = static_cast<std::size_t>(given < 0 ? given + static_cast<int64_t>(shape.size()) : given);
   const std::string limit = e.emit("Squeeze", {TRY(e.dim(shape.at(axis)))});
   std::string x = e.emit("Range", {e.scalar(DType::i64, 0), limit, e.scalar(DType::i64, 1)});
   if (v.dtype("dtype") != DType::i64)
@@ -303,6 +304,7 @@ Status dynamic(Exporter& e, const Node& n) {
   return {};
 }
 
+// Ours is sorted in any case.
 Status top_k(Exporter& e, const Node& n) {
   const NodeView v(n);
   const std::string k = e.emit("Reshape", {in(e, n, 1), e.i64s(Ints{1})});
@@ -310,11 +312,15 @@ Status top_k(Exporter& e, const Node& n) {
   names.resize(2);
   for (std::string& name : names) name = name.empty() ? e.fresh("unused") : name;
   e.emit_all("TopK", {in(e, n, 0), k},
-             NodeWriter()
-                 .integer("axis", v.integer("axis"))
-                 .integer("largest", v.integer("largest"))
-                 .integer("sorted", v.integer("sorted")),
-             names);
+             NodeWriter().integer("axis", v.integer("axis")).integer("largest", v.integer("largest")), names);
+  return {};
+}
+
+Status arg_sort(Exporter& e, const Node& n) {
+  const NodeView v(n);
+  e.emit_all("TopK", {in(e, n, 0), TRY(e.dims(v.dims("count")))},
+             NodeWriter().integer("axis", v.integer("axis")).integer("largest", v.integer("largest")),
+             {e.fresh("unused"), out(e, n)});
   return {};
 }
 
@@ -381,6 +387,7 @@ constexpr std::pair<std::string_view, NodeExport> kTable[] = {
     {"range", dynamic},
     {"non_zero", dynamic},
     {"top_k", top_k},
+    {"arg_sort", arg_sort},
     {"if", if_else},
     {"loop", loop},
     {"scan", scan},

@@ -313,6 +313,15 @@ Result<WireWriter> Exporter::region(const Graph& graph) {
 }
 
 Status Exporter::run() {
+  // Most operators take bf16 from opset 22 on.
+  const auto is_bf16 = [](const Value* v) {
+    return v != nullptr && v->type().is_tensor() && v->type().dtype == DType::bf16;
+  };
+  walk(root_, [&](Node& node) {
+    if (std::ranges::any_of(node.operands(), is_bf16)) need_opset(22);
+    for (std::size_t i = 0; i < node.result_count(); ++i)
+      if (is_bf16(node.result(i))) need_opset(22);
+  });
   graph_.text(2, root_.name());
   // The interface's names first: nothing inside may take them.
   for (const auto& input : root_.inputs()) {

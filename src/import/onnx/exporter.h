@@ -103,6 +103,7 @@ NodeExport find_ml_export(std::string_view op);
 // What becomes other operators of the catalogue before it is written, where it applies to the node; else null.
 using NodeRewrite = Result<std::vector<Value*>> (*)(DecomposeContext&);
 NodeRewrite find_rewrite(const Node& node);
+NodeRewrite find_recast(const Node& node);  // the same node on other dtypes
 // ONNX's opset 21 has a form for the node, or there is none but a newer one's.
 bool is_expressible(const Node& node);
 // The import row of an operator whose ONNX form is the same up to attribute names; null when there is none.
