@@ -8,6 +8,8 @@ namespace {
 Status infer(InferContext& c) {
   for (std::size_t i = 0; i < 5; ++i)
     if (!is_single(c.type(i))) return c.error("operands are single numbers");
+  const DType dtype = c.dtype("dtype");
+  if (!is_float(dtype) && !is_integer(dtype)) return c.error("weights are numbers, not " + std::string(name(dtype)));
   const auto one = [&](std::size_t i) -> std::optional<Dim> {
     const auto& contents = c.contents(i);
     return contents && contents->size() == 1 ? std::optional((*contents)[0]) : std::nullopt;
