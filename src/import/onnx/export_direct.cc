@@ -66,8 +66,8 @@ Result<NodeWriter> inverse_attributes(const Node& node, const OperatorRow& row) 
 }  // namespace
 
 NodeExport find_export(std::string_view op) {
-  for (const auto find :
-       {find_elementwise_export, find_shape_export, find_network_export, find_index_export, find_ml_export}) {
+  for (const auto find : {find_elementwise_export, find_shape_export, find_reduce_export, find_network_export,
+                          find_index_export, find_ml_export}) {
     if (const NodeExport found = find(op)) return found;
   }
   return nullptr;

@@ -135,9 +135,25 @@ Result<Values> recast(DecomposeContext& n) {
   return results;
 }
 
+bool is_byte_float(const Value* v) {
+  return v != nullptr && v->type().is_tensor() && is_float(v->type().dtype) && bit_width(v->type().dtype) <= 8;
+}
+
+// ONNX stores floats of a byte, but computes with none: in f32, and rounded once, as ours.
+Result<Values> byte_floats(DecomposeContext& n) {
+  Compose c(n.builder);
+  Values operands(n.node().operands().begin(), n.node().operands().end());
+  for (Value*& operand : operands)
+    if (is_byte_float(operand)) operand = c.cast(operand, DType::f32);
+  Value* y = c.op(n.node().op(), operands, n.node().attributes());
+  return c.done({c.cast(y, n.node().result()->type().dtype)});
+}
+
 }  // namespace
 
 NodeRewrite find_recast(const Node& node) {
+  if (node.definition() != nullptr && node.definition()->scalar && std::ranges::any_of(node.operands(), is_byte_float))
+    return byte_floats;
   for (const Legal& row : kLegal) {
     if (!is_legal(row, node)) return recast;
   }

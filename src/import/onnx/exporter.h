@@ -96,6 +96,7 @@ using NodeExport = Status (*)(Exporter&, const Node&);
 // Null when ONNX has no form for the operator: it is decomposed, or refused.
 NodeExport find_export(std::string_view op);
 NodeExport find_shape_export(std::string_view op);
+NodeExport find_reduce_export(std::string_view op);
 NodeExport find_network_export(std::string_view op);
 NodeExport find_elementwise_export(std::string_view op);
 NodeExport find_index_export(std::string_view op);
