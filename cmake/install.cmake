@@ -15,6 +15,7 @@ endif()
 if(TARGET burnish)
   install(TARGETS burnish)
 endif()
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/NOTICE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/burnish" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
 
 set(package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/Burnish")

@@ -28,6 +28,7 @@ Json summary(const BuildResult& result) {
 }
 
 Result<int> run(Console& console, const Options& options) {
+  TRY(require_other_file(options.model, options.output));
   Opened opened = TRY(open_known(options.model));
   const int64_t nodes = count_nodes(*opened.graph);
   const Built built = TRY(build_model(console, std::move(opened), options.build, options.threads));

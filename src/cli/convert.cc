@@ -13,6 +13,7 @@ struct Options {
 };
 
 Result<int> convert(Console& console, const Options& options) {
+  TRY(require_other_file(options.model, options.output));
   auto graph = TRY(shaped_graph(TRY(open_model(options.model)), options.build));
   const int64_t before = count_nodes(*graph);
   TRY(run_stages(*graph, options.build, "simplify", [](const Graph&) {}));

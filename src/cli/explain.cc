@@ -34,7 +34,7 @@ Result<int> explain(Console& console, const Options& options) {
   if (shown.empty() && !options.node.empty() && !engine.decisions.empty())
     return usage_error(fmt::format("no decision concerns a node named '{}'", options.node), "--node",
                        "without --node all are listed");
-  console.say("{} decisions\n", shown.size());
+  console.say("{} decision{}\n", shown.size(), shown.size() == 1 ? "" : "s");
   return 0;
 }
 

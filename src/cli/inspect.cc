@@ -41,6 +41,7 @@ Status show(Console& console, const Graph& graph, const std::string& output) {
 }
 
 Result<int> inspect(Console& console, const Options& options, bool staged) {
+  TRY(require_other_file(options.file, options.output));
   Opened opened = TRY(open(options.file));
   console.report = {{"file", options.file}, {"kind", opened.engine() ? "engine" : "model"}, {"stage", options.stage}};
   if (opened.engine()) {

@@ -4,6 +4,8 @@
 #include <exception>
 #include <iterator>
 #include <new>
+#include <numeric>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -22,6 +24,50 @@ constexpr const char* kFooter = R"(Exit codes:
   5 a bug in Burnish
 
 `burnish COMMAND --help` shows examples.)";
+
+// Insertions, deletions and replacements between two words.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0]++;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+// The nearest of the names, when it is near; "" otherwise.
+std::string nearest(std::string_view word, const std::vector<std::string>& names) {
+  const auto best = std::ranges::min_element(names, {}, [&](const std::string& n) { return distance(word, n); });
+  return best != names.end() && distance(word, *best) <= 1 + word.size() / 4 ? *best : std::string();
+}
+
+// What to do about a command line that cannot be read.
+std::string advice(const CLI::App& app, std::span<char*> arguments) {
+  const auto chosen = app.get_subcommands();
+  std::vector<std::string> names = {"--help", "--version"};
+  if (chosen.empty()) {
+    for (const Command* command : kCommands) names.emplace_back(command->name);
+  } else {
+    for (const CLI::Option* option : chosen.front()->get_options())
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  const std::string help = fmt::format("see burnish {}--help", chosen.empty() ? "" : chosen.front()->get_name() + " ");
+  for (const std::string_view word : arguments) {
+    for (const char* wish : {"--fp16", "--bf16", "--int8", "--precision", "--gpu", "--cuda", "--target"})
+      if (word.starts_with(wish))
+        return "engines compute in f32 on processors; other precisions and GPUs are not there yet; " + help;
+    const std::string_view name = word.substr(0, word.find('='));
+    if ((chosen.empty() || name.starts_with("--")) && std::ranges::find(names, name) == names.end())
+      if (const std::string near = nearest(name, names); !near.empty())
+        return fmt::format("is '{}' meant? {}", near, help);
+  }
+  return help;
+}
 
 int fail(Console& console, const Error& error) {
   console.fail(error);
@@ -70,8 +116,11 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     const auto subs = app.get_subcommands();
     const std::string where = subs.empty() ? std::string() : subs.front()->get_name();
-    const std::string help = fmt::format("see burnish {}{}--help", where, where.empty() ? "" : " ");
-    return fail(console, Error{ErrorCode::usage, e.what(), where, help});
+    const std::span arguments(argv + 1, static_cast<std::size_t>(std::max(argc - 1, 0)));
+    const auto word = std::ranges::find_if(arguments, [](const char* a) { return *a != '-'; });
+    const bool unknown = subs.empty() && word != arguments.end();
+    const std::string what = unknown ? fmt::format("there is no command '{}'", *word) : e.what();
+    return fail(console, Error{ErrorCode::usage, what, where, advice(app, arguments)});
   }
   console.apply_log_level();
   for (const auto& [sub, action] : actions)

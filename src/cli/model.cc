@@ -25,6 +25,12 @@ Result<Opened> open_model(const std::string& path) {
   return opened;
 }
 
+Status require_other_file(const std::string& model, const std::string& output) {
+  std::error_code code;  // of a file that is not there: then they differ
+  if (output.empty() || !std::filesystem::equivalent(model, output, code) || code) return {};
+  return usage_error("the output would replace the model", output, "choose another name");
+}
+
 Status require_known(const Opened& opened) {
   return burnish::require_known(opened.unknown, opened.path, "`burnish check` lists where they are");
 }

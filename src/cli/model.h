@@ -26,6 +26,9 @@ Result<Opened> open_model(const std::string& path);
 Result<Opened> open_known(const std::string& path);
 Status require_known(const Opened& opened);
 
+// What is written must not replace the model that is read.
+Status require_other_file(const std::string& model, const std::string& output);
+
 struct InputInfo {
   std::string name;
   Type type;

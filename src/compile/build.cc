@@ -178,6 +178,7 @@ Result<BuildResult> build(std::unique_ptr<Graph> graph, const BuildOptions& opti
   report("decompose", 0);
   TRY(decompose(*graph, runner));
   TRY(bind_late(*graph, runner));
+  expect_sizes(*graph, options.opt);
   for (const PassRunner::Timing& t : runner.timings()) result.timings.push_back({t.pass, t.seconds, t.changed});
 
   report("emit", 0);

@@ -36,7 +36,7 @@ void substitute(Graph& graph, const Replacements& replacements) {
         Dims copy = *dims;
         for (Dim& d : copy)
           if (!d.is_constant()) d = d.substitute(replacements);
-        if (copy != *dims) changed.emplace(name, std::move(copy));
+        changed.emplace(name, std::move(copy));
       } else if (const Type* type = std::get_if<Type>(&attribute)) {
         changed.emplace(name, substitute(*type, replacements));
       }
@@ -58,6 +58,23 @@ Result<Value*> find_input(const Graph& graph, std::string_view name) {
 }
 
 }  // namespace
+
+void expect_sizes(Graph& graph, const SymbolTable& opt) {
+  Replacements replacements;
+  for (const auto& input : graph.inputs()) {
+    for (std::size_t axis = 0; axis < input->type().dims.size(); ++axis) {
+      std::map<std::string, Range, std::less<>> ranges;
+      input->type().dims[axis].collect_ranges(ranges);
+      for (auto& [name, range] : ranges) {
+        const auto told = opt.find(name);
+        if (told != opt.end()) range.usual = told->second;
+        else if (axis == 0) range.usual = 1;
+        if (range.usual > 0) replacements.emplace(name, Dim::symbol(name, range));
+      }
+    }
+  }
+  if (!replacements.empty()) substitute(graph, replacements);
+}
 
 Status apply_shapes(Graph& graph, const InputTypes& types) {
   Replacements replacements;

@@ -15,4 +15,8 @@ using InputTypes = std::map<std::string, Type, std::less<>>;
 // errors. The graph must be bound to the catalogue.
 Status apply_shapes(Graph& graph, const InputTypes& types);
 
+// Tells every size of the graph which numbers its symbols have as a rule: those of `opt`, and 1 for the other batches (first
+// axes of inputs), which is also what a run without inputs takes.
+void expect_sizes(Graph& graph, const SymbolTable& opt);
+
 }  // namespace burnish

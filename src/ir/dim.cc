@@ -201,6 +201,19 @@ Range Dim::range() const {
   return {clamp(low), clamp(high)};
 }
 
+int64_t likely(const Dim& dim) {
+  constexpr int64_t kGuess = 64;
+  if (auto value = dim.constant()) return std::max<int64_t>(*value, 1);
+  // Symbol by symbol: a size must count the same alone and within a product, or estimates could not be compared.
+  std::map<std::string, Range, std::less<>> ranges;
+  dim.collect_ranges(ranges);
+  const auto value = dim.evaluate([&](std::string_view name) -> std::optional<int64_t> {
+    const Range& range = ranges.find(name)->second;
+    return std::clamp(range.usual > 0 ? range.usual : kGuess, std::min(range.low, range.high), range.high);
+  });
+  return value ? std::max<int64_t>(*value, 1) : kGuess;
+}
+
 std::string Dim::text() const { return expr_ ? expr_->text : fmt::format("{}", constant_); }
 
 bool Dim::operator==(const Dim& other) const {

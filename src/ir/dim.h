@@ -21,8 +21,9 @@ enum class Truth : uint8_t { no, yes, maybe };
 struct Range {
   int64_t low = 0;
   int64_t high = kMax;
+  int64_t usual = 0;                                 // what to plan for; 0: nobody said. No part of what is allowed
   static constexpr int64_t kMax = int64_t{1} << 40;  // "no upper limit": larger than any tensor we would load
-  bool operator==(const Range&) const = default;
+  bool operator==(const Range& other) const { return low == other.low && high == other.high; }
 };
 
 // An immutable expression: + - * floordiv ceildiv mod min max over integers and symbols. Sums of products of atoms in
@@ -84,6 +85,9 @@ Dim min(const Dim& a, const Dim& b);
 Dim max(const Dim& a, const Dim& b);
 inline Dim& operator+=(Dim& a, const Dim& b) { return a = a + b; }
 inline Dim& operator*=(Dim& a, const Dim& b) { return a = a * b; }
+
+// The number to plan for, at least 1: every symbol of its usual size, or of a guess within its range.
+int64_t likely(const Dim& dim);
 
 Truth equal(const Dim& a, const Dim& b);
 Truth less_equal(const Dim& a, const Dim& b);

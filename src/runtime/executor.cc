@@ -1,5 +1,6 @@
 #include "runtime/executor.h"
 
+#include <exception>
 #include <mutex>
 #include <new>
 #if defined(__x86_64__)
@@ -97,6 +98,10 @@ Result<std::vector<RuntimeValue>> Context::run(std::span<const RuntimeValue> inp
     result = s.frame.run(inputs, nullptr, preallocated);
   } catch (const std::bad_alloc&) {
     result = refused("the run needs more memory than there is", {}, "use smaller inputs or a machine with more memory");
+  } catch (const std::exception& exception) {  // whatever a step threw, the context stays usable
+    result = internal_error(std::string("a step of the run failed: ") + exception.what());
+  } catch (...) {
+    result = internal_error("a step of the run failed");
   }
   if (!result) {
     s.frame.clear();

@@ -124,7 +124,6 @@ Result<std::unique_ptr<ShapePlan>> ShapePlan::make(const Prepared& prepared, Sym
       call.late = true;
     } else {
       TRY(evaluate(kernel, plan->symbols, call));
-      plan->scratch_bytes = std::max(plan->scratch_bytes, call.scratch_bytes);
     }
   }
   return plan;

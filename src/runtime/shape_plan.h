@@ -20,7 +20,7 @@ struct KernelCall {
 struct ShapePlan {
   std::vector<int64_t> key;  // dims of what arrives, and the outer symbols' numbers
   SymbolTable symbols;
-  int64_t arena_bytes = 0, scratch_bytes = 0;
+  int64_t arena_bytes = 0;
   std::vector<int64_t> buffer_offsets;  // in the arena
   std::vector<Placement> placements;    // per slot; empty for heap slots
   std::vector<KernelCall> calls;        // per step; empty for all but kernels

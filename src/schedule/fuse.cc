@@ -380,7 +380,7 @@ class Fuser {
     // An element that is read more often than once is computed more often.
     const auto size = [](const Dims& dims) {
       double n = 1;
-      for (const Dim& d : dims) n *= d.is_constant() ? static_cast<double>(d.value()) : 64.0;
+      for (const Dim& d : dims) n *= d == Dim(0) ? 0 : static_cast<double>(likely(d));
       return n;
     };
     double reads = 0;

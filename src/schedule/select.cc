@@ -15,9 +15,7 @@ bool is_constant(const Value& value) { return value.producer() != nullptr && val
 
 double likely_bytes(const Type& type) {
   double bytes = static_cast<double>(byte_size(type.dtype));
-  for (const Dim& d : type.dims)
-    bytes *=
-        d.is_constant() ? static_cast<double>(d.value()) : static_cast<double>(std::max<int64_t>(d.range().low, 64));
+  for (const Dim& d : type.dims) bytes *= d == Dim(0) ? 0 : static_cast<double>(likely(d));
   return bytes;
 }
 
@@ -239,7 +237,12 @@ class Selector {
         }
       }
     }
-    if (ways.empty()) return refused("no tactic is left for this kernel", unit.name, "force another tactic, or none");
+    if (ways.empty()) {
+      std::vector<std::string_view> names;
+      for (const Tactic& tactic : unit.tactics) names.push_back(tactic.name);
+      return usage_error("no tactic is left for this kernel", unit.name,
+                         fmt::format("force one of: {}; or none", fmt::join(names, ", ")));
+    }
     std::vector<double> costs;
     for (const Tactic& way : ways) costs.push_back(way.seconds + kStep);
     const int vertex = unit_vertices_.back() = choices_.add_vertex(costs);

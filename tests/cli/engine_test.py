@@ -156,6 +156,9 @@ class Build(ProgramTest):
         self.fails(2, "build", self.model(), "-o", self.path("e.plan"), "--force", "nonsense", says="FAMILY=TACTIC")
         self.fails(2, "build", self.model(), "-o", self.path("e.plan"), "--force", "nosuch=thing",
                    says=["nosuch", "convolution", "matmul"])
+        self.fails(2, "build", self.model(), "-o", self.path("e.plan"), "--force", "matmul=fast", says=["force one of", "direct"])
+        for command in ["build", "convert", "inspect"]:
+            self.fails(2, command, self.model(), "-o", self.model(), says=["would replace the model"])
         for command in [["build", "-o", self.path("e.plan")], ["inspect", "--stage", "simplify"]]:
             self.fails(2, *command, self.model(), "--disable", "fuse.nonsense",
                        says=["fuse.nonsense", "simplify.cse", "fuse.epilogues"])

@@ -51,6 +51,13 @@ class Usage(ProgramTest):
                 outcome = self.fails(2, *arguments, says="--help")
                 self.assertEqual(outcome.out, "")
 
+    def test_near_misses_are_told(self):
+        self.fails(2, "biuld", "m.onnx", says=["there is no command 'biuld'", "'build' meant"])
+        self.fails(2, "--verson", says="'--version' meant")
+        self.fails(2, "build", "m.onnx", "-o", "m.plan", "--shape", "x=f32[1]", says="'--shapes' meant")
+        for wish in (["--fp16"], ["--precision", "int8"], ["--target=cuda"]):
+            self.fails(2, "build", "m.onnx", "-o", "m.plan", *wish, says="not there yet")
+
     def test_errors_are_one_json_object(self):
         for arguments, code, kind in [(["build", "--json"], 2, "usage"), (["inspect", "missing.onnx", "--json"], 4, "io"),
                                       (["--json"], 2, "usage")]:

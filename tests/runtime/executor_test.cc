@@ -223,6 +223,49 @@ TEST(Executor, ReferencesReadAndWriteStridedSlots) {
   EXPECT_TRUE(result[0].tensor().identical(input));
 }
 
+TEST(Executor, AnExceptionOfAStepIsAnErrorAndTheContextRunsOn) {
+  static constexpr OperandSpec kOperands[] = {{"x", "f32"}};
+  static constexpr ResultDoc kResults[] = {{"y", "x"}};
+  static constexpr Operator kThrows = {
+      .name = "test.throws_below_zero",
+      .doc = "",
+      .operands = kOperands,
+      .results = kResults,
+      .attributes = {},
+      .infer = [](InferContext& c) -> Status {
+        c.result(0, c.type(0));
+        return {};
+      },
+      .reference = [](ReferenceContext& c) -> Status {
+        if (c.in(0).real_at(0) < 0) throw std::runtime_error("below zero");
+        if (c.in(0).real_at(0) > 9) throw 9;
+        c.set(0, c.in(0));
+        return {};
+      },
+      .decompose = nullptr,
+      .lower = nullptr,
+      .gradient = nullptr,
+      .samples = {},
+      .tolerance = {},
+  };
+  ASSERT_TRUE(ops::register_operator(&kThrows));
+  auto graph = std::make_shared<Graph>();
+  Builder builder(*graph);
+  Value* x = graph->add_input("x", Type::tensor(DType::f32, {Dim(2)}));
+  graph->add_output(builder.op("test.throws_below_zero", {x}), "y");
+  ASSERT_TRUE(builder.finish());
+  auto program = reference_program(graph);
+  ASSERT_TRUE(program) << program.error().message();
+  ThreadPool pool(2);
+  Context context(executor_of(*std::move(program)), &pool);
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_NE(failure(context, {Tensor::f32s({2}, std::vector<float>{-1, 2})}).what.find("below zero"),
+              std::string::npos);
+    EXPECT_EQ(failure(context, {Tensor::f32s({2}, std::vector<float>{10, 2})}).code, ErrorCode::internal);
+    EXPECT_EQ(floats(run(context, {Tensor::f32s({2}, std::vector<float>{1, 2})})[0]), (std::vector<float>{1, 2}));
+  }
+}
+
 TEST(Executor, DamagedProgramsAreNoticed) {
   const auto expect_bad = [](auto&& damage) {
     auto program = mixed_program();

@@ -30,19 +30,6 @@ std::string_view string(const AttributeMap& attributes, std::string_view name) {
   return value ? std::string_view(*value) : std::string_view();
 }
 
-int64_t likely(const Dim& dim) {
-  constexpr int64_t kGuess = 64;
-  if (auto value = dim.constant()) return std::max<int64_t>(*value, 1);
-  // Symbol by symbol: a size must count the same alone and within a product, or estimates could not be compared.
-  std::map<std::string, Range, std::less<>> ranges;
-  dim.collect_ranges(ranges);
-  const auto value = dim.evaluate([&](std::string_view name) -> std::optional<int64_t> {
-    const Range& range = ranges.find(name)->second;
-    return std::clamp(kGuess, std::min(range.low, range.high), range.high);
-  });
-  return value ? std::max<int64_t>(*value, 1) : kGuess;
-}
-
 int64_t Window::taps() const {
   int64_t count = 1;
   for (int64_t k : kernel) count *= k;

@@ -35,8 +35,6 @@ std::string_view string(const AttributeMap& attributes, std::string_view name);
 
 // Clocks become seconds: estimates are compared with each other only, so one frequency does for every processor.
 inline double seconds_of(double cycles) { return cycles / 3.2e9; }
-// The guess for a size that is only known at run time.
-int64_t likely(const Dim& dim);
 
 // The stride of an operand's dim in loops over the whole: 0 where it is 1 and repeats, which perhaps only a run can tell.
 Dim broadcast_stride(const Dim& own, const Dim& whole, const Dim& stride);

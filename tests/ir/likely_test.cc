@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "kernels/cpu/family.h"
+#include "ir/dim.h"
 
 namespace burnish {
 namespace {
@@ -11,6 +11,7 @@ TEST(Likely, CountsASymbolTheSameAloneAndInAProduct) {
   const Dim long_text = Dim::symbol("T", {.low = 100});
   EXPECT_EQ(likely(batch), 8);
   EXPECT_EQ(likely(long_text), 100);
+  EXPECT_EQ(likely(Dim::symbol("S", {.low = 1, .high = 64, .usual = 2}) * Dim(3)), 6);
   for (const Dim& d : {open, batch, long_text}) {
     EXPECT_EQ(likely(d * Dim(112 * 112)), likely(d) * 112 * 112) << d.text();
     EXPECT_EQ(likely(d * open), likely(d) * likely(open)) << d.text();
