@@ -17,6 +17,8 @@
  * - Handles are opaque. A NULL, foreign or freed handle is answered with BURNISH_USAGE. Freeing NULL does nothing.
  * - Strings are UTF-8 and end with 0. Strings handed out belong to the object they came from and live as long as it.
  * - Structures begin with their size, set by the caller to sizeof, so that they can grow at the end.
+ * - Memory that runs out is BURNISH_MEMORY, and everything is as before the call; the error object for it always exists.
+ *   But inside LLVM, while kernels are compiled, it ends the process by abort() with a line on standard error.
  * - Any thread may call any function; a graph or a context is used by one thread at a time. An engine is shared freely.
  * - Callbacks must not throw or longjmp.
  */
@@ -206,7 +208,7 @@ typedef struct burnish_run_options {
   burnish_cancel_function cancelled; /* asked between steps */
   void* cancelled_user;
   const burnish_allocator* allocator; /* NULL: the library's own. Must outlive the results */
-  int64_t max_bytes;                  /* of intermediate values; 0: no limit */
+  int64_t max_bytes;                  /* of intermediate values and scratch; 0: no limit */
 } burnish_run_options;
 
 /* Functions are only ever appended. */
@@ -310,7 +312,7 @@ typedef struct burnish_table {
 #define BURNISH_EXPORT
 #endif
 
-/* The table, or NULL when the library is older than the version asked for. */
+/* The table, or NULL when the library is older than the version asked for (or there is no memory for the table). */
 BURNISH_EXPORT const burnish_table* burnish_api(uint32_t version);
 
 #ifdef __cplusplus

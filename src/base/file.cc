@@ -9,11 +9,14 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/memory_error.h"
+
 namespace burnish {
 namespace {
 
 std::unexpected<Error> system_error(const std::string& action, const std::string& path) {
   const int number = errno;
+  if (number == ENOMEM) return memory_error(action + ": " + std::strerror(number), path);
   std::string remedy;
   if (number == ENOSPC || number == EDQUOT) remedy = "free some space or choose another folder";
   else if (number == EACCES || number == EPERM || number == EROFS) remedy = "check the permissions";
@@ -24,11 +27,14 @@ std::unexpected<Error> system_error(const std::string& action, const std::string
 }  // namespace
 
 Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return system_error("cannot open", path);
-  auto mapped = map(fd, path);
-  ::close(fd);
-  return mapped;
+  struct Descriptor {
+    int fd;
+    ~Descriptor() {
+      if (fd >= 0) ::close(fd);
+    }
+  } file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.fd < 0) return system_error("cannot open", path);
+  return map(file.fd, path);
 }
 
 Result<std::shared_ptr<const MappedFile>> MappedFile::map(int fd, const std::string& name) {
@@ -138,12 +144,12 @@ Status AtomicFile::commit() {
   const mode_t mask = ::umask(0);
   ::umask(mask);
   if (::fchmod(fd_, 0666 & ~mask) != 0 || ::fsync(fd_) != 0) return system_error("cannot write", path_);
+  const std::string folder = std::filesystem::path(path_).parent_path().string();  // once renamed, nothing may throw
   TRY(give_name());
   if (::close(std::exchange(fd_, -1)) != 0) return system_error("cannot write", path_);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) return system_error("cannot rename into place", path_);
   temporary_.clear();
   // The rename itself must survive a power cut, so the folder is synced too; some file systems cannot, which is no error.
-  const std::string folder = std::filesystem::path(path_).parent_path().string();
   const int dir = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (dir >= 0) {
     ::fsync(dir);

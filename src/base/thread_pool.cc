@@ -98,8 +98,8 @@ class Team {
     for (int i = 1; i < threads; ++i) {
       try {
         workers_.emplace_back([this, i] { work(i); });
-      } catch (const std::system_error&) {
-        break;  // No more threads to be had: those that exist take the others' shares.
+      } catch (...) {  // std::system_error, or no memory for a thread or for the error
+        break;         // No more threads to be had: those that exist take the others' shares.
       }
     }
     ::pthread_sigmask(SIG_SETMASK, &old, nullptr);

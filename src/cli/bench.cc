@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <exception>
 #include <filesystem>
 #include <mutex>
 #include <thread>
@@ -47,10 +48,11 @@ Result<Measured> measure(std::vector<Subject>& streams, const Inputs& inputs, co
   Measured measured;
   std::mutex mutex;
   std::optional<Error> error;
+  std::exception_ptr exception;
   std::atomic<bool> stop = false;
   const std::size_t least = (kLeastRuns + streams.size() - 1) / streams.size();
   const auto start = Clock::now();
-  const auto work = [&](Subject& subject) {
+  const auto run_on = [&](Subject& subject) {
     std::vector<double> seconds;
     while (!stop && (seconds.size() < least || since(start) < options.duration)) {
       const auto run_start = Clock::now();
@@ -64,10 +66,27 @@ Result<Measured> measure(std::vector<Subject>& streams, const Inputs& inputs, co
     std::lock_guard lock(mutex);
     measured.seconds.insert(measured.seconds.end(), seconds.begin(), seconds.end());
   };
-  std::vector<std::thread> threads;
-  for (std::size_t i = 1; i < streams.size(); ++i) threads.emplace_back(work, std::ref(streams[i]));
-  work(streams[0]);
-  for (std::thread& t : threads) t.join();
+  // What one thread throws (memory may run out) ends the others, too.
+  const auto work = [&](Subject& subject) {
+    try {
+      run_on(subject);
+    } catch (...) {
+      std::lock_guard lock(mutex);
+      exception = std::current_exception();
+      stop = true;
+    }
+  };
+  {
+    std::vector<std::jthread> threads;  // joined here, however this ends
+    try {
+      for (std::size_t i = 1; i < streams.size(); ++i) threads.emplace_back(work, std::ref(streams[i]));
+    } catch (...) {
+      stop = true;
+      throw;
+    }
+    work(streams[0]);
+  }
+  if (exception) std::rethrow_exception(exception);
   measured.wall = since(start);
   if (error) return std::unexpected(*std::move(error));
   return measured;

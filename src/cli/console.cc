@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "base/memory_error.h"
 
 namespace burnish::cli {
 namespace {
@@ -59,7 +60,7 @@ void Console::fail(const Error& error) {
   end_progress();
   fmt::print(stderr, "burnish: {}\n", printable(error.message()));
   if (!json) return;
-  report["error"] = {{"code", static_cast<int>(error.code)},
+  report["error"] = {{"code", exit_code(error.code)},
                      {"kind", name(error.code)},
                      {"what", error.what},
                      {"where", error.where},
@@ -78,6 +79,7 @@ std::string printable(std::string_view text) {
 }
 
 std::string_view name(ErrorCode code) {
+  if (code == kMemory) return "memory";
   switch (code) {
     case ErrorCode::mismatch: return "mismatch";
     case ErrorCode::usage: return "usage";

@@ -6,9 +6,11 @@
 #include <new>
 #include <numeric>
 #include <span>
+#include <stdexcept>
 #include <string_view>
 #include <vector>
 
+#include "base/memory_error.h"
 #include "cli/command.h"
 #include "cli/crash.h"
 #include "cli/version.h"
@@ -20,8 +22,8 @@ constexpr const Command* kCommands[] = {&kBuild,   &kRun,   &kBench,   &kCompare
                                         &kExplain, &kCheck, &kConvert, &kTest,    &kZoo};
 
 constexpr const char* kFooter = R"(Exit codes:
-  0 done; 1 a comparison or test failed; 2 wrong usage; 3 the model or file was refused; 4 input or output failed;
-  5 a bug in Burnish
+  0 done; 1 a comparison or test failed; 2 wrong usage; 3 the model or file was refused, or memory ran out; 4 input or
+  output failed; 5 a bug in Burnish
 
 `burnish COMMAND --help` shows examples.)";
 
@@ -71,7 +73,7 @@ std::string advice(const CLI::App& app, std::span<char*> arguments) {
 
 int fail(Console& console, const Error& error) {
   console.fail(error);
-  return static_cast<int>(error.code);
+  return exit_code(error.code);
 }
 
 int run(Console& console, const Action& action) {
@@ -79,7 +81,9 @@ int run(Console& console, const Action& action) {
   try {
     result = action(console);
   } catch (const std::bad_alloc&) {
-    result = refused("there is not enough memory", {}, "use smaller inputs or a machine with more memory");
+    result = memory_error("there is not enough memory");
+  } catch (const std::length_error&) {  // a container that nobody could fill
+    result = memory_error("there is not enough memory");
   }
   if (result)
     if (auto status = console.finish(); !status) result = std::unexpected(std::move(status).error());
@@ -131,4 +135,10 @@ int main(int argc, char** argv) {
 }  // namespace
 }  // namespace burnish::cli
 
-int main(int argc, char** argv) { return burnish::cli::main(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return burnish::cli::main(argc, argv);
+  } catch (const std::bad_alloc&) {  // before the command ran, or while its error was told
+    return burnish::cli::give_up_without_memory();
+  }
+}

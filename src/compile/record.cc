@@ -47,19 +47,15 @@ bool read(const Json& json, std::map<std::string, T, std::less<>>& map) {
 Json decisions_json(std::span<const Decision> decisions) {
   Json list = Json::array();
   for (const Decision& d : decisions)
-    list.push_back({{"id", d.id}, {"node", d.node}, {"what", d.what}, {"why", d.why}, {"remedy", d.remedy}});
+    list.push_back(json_object("id", d.id, "node", d.node, "what", d.what, "why", d.why, "remedy", d.remedy));
   return list;
 }
 
 PlanMetadata plan_metadata(const BuildResult& built) {
   const BuildChoices& c = built.choices;
-  const Json record = {{"opt", Json(c.opt)},
-                       {"exact", c.exact},
-                       {"disabled", Json(c.disabled)},
-                       {"derived_limit", c.derived_limit},
-                       {"forced", Json(c.forced)},
-                       {"weight_bytes", built.weight_bytes},
-                       {"derived_bytes", built.derived_bytes}};
+  const Json record =
+      json_object("opt", Json(c.opt), "exact", c.exact, "disabled", Json(c.disabled), "derived_limit", c.derived_limit,
+                  "forced", Json(c.forced), "weight_bytes", built.weight_bytes, "derived_bytes", built.derived_bytes);
   return {.simplified = built.simplified.get(),
           .decisions = text_of(decisions_json(built.decisions)),
           .record = text_of(record)};

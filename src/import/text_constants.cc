@@ -57,9 +57,8 @@ Status write_constants(AtomicFile& file, const ConstantStore& constants) {
   Json header = Json::object();
   std::size_t offset = 0;
   for (const auto& [hash, tensor] : order) {
-    header[std::string(hash)] = {{"dtype", stored_name(tensor->dtype())},
-                                 {"shape", tensor->dims()},
-                                 {"data_offsets", {offset, offset + tensor->byte_size()}}};
+    header[std::string(hash)] = json_object("dtype", stored_name(tensor->dtype()), "shape", tensor->dims(),
+                                            "data_offsets", Json::array({offset, offset + tensor->byte_size()}));
     offset += tensor->byte_size();
   }
   std::string text = header.dump();

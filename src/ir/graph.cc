@@ -9,8 +9,11 @@ namespace burnish {
 
 // -- nodes
 
+// Edits of a graph either happen or, without memory, leave it as it was: users of a library go on with it.
+
 void Node::set_operand(std::size_t i, Value* value) {
   if (i >= operands_.size()) operands_.resize(i + 1, nullptr);
+  if (value) value->users_.push_back(this);
   if (Value* old = operands_[i]) {
     // One entry per slot: drop one of ours, from the back, where it is when a graph is taken apart or grows.
     auto it = std::find(old->users_.rbegin(), old->users_.rend(), this);
@@ -18,7 +21,6 @@ void Node::set_operand(std::size_t i, Value* value) {
     old->users_.erase(std::next(it).base());
   }
   operands_[i] = value;
-  if (value) value->users_.push_back(this);
 }
 
 void Node::set_operands(std::span<Value* const> operands) {
@@ -98,8 +100,9 @@ std::string Graph::fresh_name(std::string_view hint) {
 
 void Graph::rename(Value* value, std::string_view name) {
   if (value->name_ == name) return;
+  std::string fresh = fresh_name(name);
   root().names_.erase(value->name_);
-  value->name_ = fresh_name(name);
+  value->name_ = std::move(fresh);
 }
 
 Dim Graph::fresh_symbol(std::string_view hint, Range range) {
@@ -111,6 +114,7 @@ Dim Graph::fresh_symbol(std::string_view hint, Range range) {
 }
 
 Value* Graph::add_input(std::string name, Type type, InputRole role) {
+  if (inputs_.size() == inputs_.capacity()) inputs_.reserve(2 * inputs_.size() + 1);
   auto value = make_value(name, std::move(type));
   value->index_ = static_cast<int>(inputs_.size());
   value->role = role;
@@ -126,8 +130,8 @@ void Graph::remove_input(std::size_t i) {
 }
 
 void Graph::add_output(Value* value, std::string name, std::string updates) {
-  ++value->output_uses_;
   outputs_.push_back({value, std::move(name), std::move(updates)});
+  ++value->output_uses_;
 }
 void Graph::set_output(std::size_t i, Value* value) {
   --outputs_[i].value->output_uses_;
@@ -146,6 +150,17 @@ Node* Graph::add_node(std::string_view op, std::span<Value* const> operands, Att
   node->op_ = std::string(op);
   node->attributes_ = std::move(attributes);
   node->graph_ = this;
+  node->results_.reserve(results.size());
+  // A node that is not finished is taken back: others would know of it, and its names would stay taken.
+  struct Unfinished {
+    Node* node;
+    ~Unfinished() {
+      if (node == nullptr) return;
+      for (std::size_t i = 0; i < node->operands_.size(); ++i) node->set_operand(i, nullptr);
+      for (const auto& result : node->results_)
+        if (result) node->graph_->root().names_.erase(result->name_);
+    }
+  } unfinished{node.get()};
   for (ResultSpec& spec : results) {
     if (spec.omitted) {
       node->results_.push_back(nullptr);
@@ -157,8 +172,11 @@ Node* Graph::add_node(std::string_view op, std::span<Value* const> operands, Att
     node->results_.push_back(std::move(value));
   }
   node->set_operands(operands);
+  const auto position = nodes_.emplace(before ? before->position_ : nodes_.end());
   Node* raw = node.get();
-  raw->position_ = nodes_.insert(before ? before->position_ : nodes_.end(), std::move(node));
+  *position = std::move(node);
+  raw->position_ = position;
+  unfinished.node = nullptr;
   return raw;
 }
 
@@ -194,24 +212,27 @@ void Graph::erase(Node* node) {
 
 void Graph::replace_uses(Value* from, Value* to) {
   if (from == to) return;
-  const std::vector<Node*> users = std::exchange(from->users_, {});
-  for (std::size_t u = 0; u < users.size(); ++u) {
-    if (u > 0 && users[u] == users[u - 1]) continue;  // all its slots were done at once
-    for (Value*& operand : users[u]->operands_) {
-      if (operand != from) continue;
-      operand = to;
-      to->users_.push_back(users[u]);
-    }
-  }
-  if (from->output_uses_ == 0) return;
-  // Outputs of its own graph, or of regions that return a captured value.
+  // All that takes memory comes first.
+  std::vector<Node*>& now = to->users_;
+  if (const std::size_t wanted = now.size() + from->users_.size(); wanted > now.capacity())
+    now.reserve(std::max(wanted, 2 * now.capacity()));
   const std::function<void(Graph&)> visit = [&](Graph& g) {
     for (std::size_t i = 0; i < g.outputs_.size(); ++i)
       if (g.outputs_[i].value == from) g.set_output(i, to);
     for (const auto& node : g.nodes_)
       for (const auto& region : node->regions_) visit(*region);
   };
-  visit(*from->graph_);
+  const std::vector<Node*> users = std::exchange(from->users_, {});
+  for (std::size_t u = 0; u < users.size(); ++u) {
+    if (u > 0 && users[u] == users[u - 1]) continue;  // all its slots were done at once
+    for (Value*& operand : users[u]->operands_) {
+      if (operand != from) continue;
+      operand = to;
+      now.push_back(users[u]);
+    }
+  }
+  // Outputs of its own graph, or of regions that return a captured value.
+  if (from->output_uses_ > 0) visit(*from->graph_);
 }
 
 std::size_t Graph::remove_dead_nodes() {

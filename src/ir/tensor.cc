@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/checked.h"
+#include "base/memory_error.h"
 #include "ir/tensor_limit.h"
 
 namespace burnish {
@@ -40,8 +41,7 @@ Result<Tensor> Tensor::allocate(DType dtype, std::vector<int64_t> dims) {
   // calloc leaves large blocks to the kernel's zero pages; over-allocated by a cache line to align.
   const auto size = static_cast<std::size_t>(*bytes) + 64;
   void* memory = std::calloc(size, 1);
-  if (memory == nullptr)
-    return refused(fmt::format("no memory for {} bytes ({})", *bytes, t.type().text()), {}, "use a machine with more");
+  if (memory == nullptr) return memory_error(fmt::format("no memory for {} bytes ({})", *bytes, t.type().text()));
   t.owner_ = std::shared_ptr<const void>(memory, std::free);
   const auto address = (reinterpret_cast<std::uintptr_t>(memory) + 63) & ~std::uintptr_t{63};
   t.data_ = reinterpret_cast<const std::byte*>(address);

@@ -1,6 +1,7 @@
 // Resampling one axis after the other, by scales that are data, or with filters that `resize` has no kernel for.
 
 #include <algorithm>
+#include <new>
 
 #include "ops/operator.h"
 #include "passes/late.h"
@@ -75,10 +76,11 @@ Made resize(Late& late, Node& node, const Dims& result) {
     else if (integer(node, "antialias") != 0)
       axis.scale = c.div(c.size(result[d], DType::f64), c.size(max(from[d], 1), DType::f64));
     if (crop) {
-      Tensor ends = *Tensor::allocate(DType::f64, {2});
-      ends.mutable_as<double>()[0] = roi[d];
-      ends.mutable_as<double>()[1] = roi[d + from.size()];
-      axis.roi = late.constant(std::move(ends));
+      auto ends = Tensor::allocate(DType::f64, {2});
+      if (!ends) throw std::bad_alloc();
+      ends->mutable_as<double>()[0] = roi[d];
+      ends->mutable_as<double>()[1] = roi[d + from.size()];
+      axis.roi = late.constant(*std::move(ends));
     }
     taps.emplace_back(2 * static_cast<int64_t>(reach_of(node)));
     if (integer(node, "antialias") != 0) {

@@ -111,6 +111,7 @@ Status CompositeCache::run(const Node& node, std::span<const RuntimeValue* const
   for (const std::vector<bool>* constant : {&tiny_integers, &small}) {
     std::string key = make_key(node, inputs, symbols, *constant);
     if (context_ != nullptr && key == key_) break;
+    context_ = nullptr;  // what follows may fail half-way
     Status built = build(node, inputs, symbols, *constant);
     if (built) {
       key_ = std::move(key);

@@ -3,10 +3,12 @@
 #include <exception>
 #include <mutex>
 #include <new>
+#include <stdexcept>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
+#include "base/memory_error.h"
 #include "ir/tensor_limit.h"
 #include "runtime/frame.h"
 
@@ -74,6 +76,33 @@ struct Context::State {
   bool constants_checked = false;
 };
 
+// What a run sets up, and takes back however it ends: by an error, by an exception, or by one that is thrown while an
+// error is put into words.
+class Context::Run {
+ public:
+  Run(State& state, const RunOptions& options) : state_(state) {
+    if (state.run.pool != nullptr && state.executor->prepared().kernels) {
+      state.run.pool->begin_session();
+      session_ = true;
+    }
+    state.run.options = &options;
+    state.run.bytes = 0;
+    state.run.iterations = 0;
+    ++state.run.number;
+  }
+  ~Run() {
+    if (failed_) state_.frame.clear();
+    state_.run.options = nullptr;
+    if (session_) state_.run.pool->end_session();
+  }
+  Run(const Run&) = delete;
+  void succeeded() { failed_ = false; }
+
+ private:
+  State& state_;
+  bool session_ = false, failed_ = true;
+};
+
 Context::Context(std::shared_ptr<const Executor> executor, ThreadPool* pool)
     : state_(std::make_unique<State>(std::move(executor), pool)) {}
 Context::~Context() = default;
@@ -87,32 +116,28 @@ Result<std::vector<RuntimeValue>> Context::run(std::span<const RuntimeValue> inp
   }
   const DefaultArithmetic arithmetic;
   (void)arithmetic;
-  const bool session = s.run.pool != nullptr && s.executor->prepared().kernels;
-  if (session) s.run.pool->begin_session();
-  s.run.options = &options;
-  s.run.bytes = 0;
-  s.run.iterations = 0;
-  const TensorLimit limit(options.max_bytes);  // one that cannot be counted afterwards is not made
   Result<std::vector<RuntimeValue>> result;
   try {
+    Run run(s, options);
+    const TensorLimit limit(options.max_bytes);  // one that cannot be counted afterwards is not made
     result = s.frame.run(inputs, nullptr, preallocated);
+    if (result) run.succeeded();
   } catch (const std::bad_alloc&) {
-    result = refused("the run needs more memory than there is", {}, "use smaller inputs or a machine with more memory");
+    result = memory_error("the run needs more memory than there is");
+  } catch (const std::length_error&) {  // a container that nobody could fill
+    result = memory_error("the run needs more memory than there is");
   } catch (const std::exception& exception) {  // whatever a step threw, the context stays usable
     result = internal_error(std::string("a step of the run failed: ") + exception.what());
   } catch (...) {
     result = internal_error("a step of the run failed");
   }
   if (!result) {
-    s.frame.clear();
     // Inconsistent numbers in a program that was just built are a bug of ours; here the file holds them.
     const std::string& file = s.executor->program().file;
     if (Error& error = result.error(); error.code == ErrorCode::internal && !file.empty())
       result = refused(std::move(error.what), error.where.empty() ? file : file + ": " + error.where,
                        "build the plan again");
   }
-  s.run.options = nullptr;
-  if (session) s.run.pool->end_session();
   return result;
 }
 

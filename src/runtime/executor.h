@@ -16,7 +16,7 @@ namespace burnish {
 
 struct RunOptions {
   std::function<bool()> cancelled;       // polled between steps
-  int64_t max_bytes = int64_t{1} << 40;  // arena and heap values together
+  int64_t max_bytes = int64_t{1} << 40;  // arenas, scratch and heap values together
   int64_t max_loop_iterations = int64_t{1} << 32;
   // Memory of outputs that are written in place, when set; it need not be zeroed. Other outputs have memory of their own.
   std::function<Result<Tensor>(DType dtype, std::vector<int64_t> dims)> allocate_output;
@@ -48,6 +48,7 @@ class Context {
 
  private:
   struct State;
+  class Run;
   std::unique_ptr<State> state_;
 };
 

@@ -113,11 +113,8 @@ bool Frame::is_direct_output(std::size_t i) const {
 
 // Arena, inputs and outputs: where every buffer starts in this run.
 Status Frame::prepare_memory(std::span<const RuntimeValue> arrived, std::span<Tensor> preallocated) {
-  if (plan_->arena_bytes > arena_.bytes()) {
-    TRY(state_.add_bytes(plan_->arena_bytes - arena_.bytes()));
-    state_.bytes -= plan_->arena_bytes - arena_.bytes();
-    TRY(arena_.reserve(plan_->arena_bytes));
-  }
+  TRY(counted_.use(state_, plan_->arena_bytes));
+  TRY(arena_.reserve(plan_->arena_bytes));
   if (!plan_->resolved || plan_->arena != arena_.data()) plan_->resolve(prepared_, arena_.data());
   arrived_ = arrived;
   outputs_.assign(program_.outputs.size(), Tensor());
@@ -235,6 +232,7 @@ Status Frame::run_kernel(std::size_t i, const Step& step) {
   if (call.scratch_bytes > 0) {
     const auto bytes = checked_mul(round_up(call.scratch_bytes, kScratchApart), state_.threads());
     if (!bytes) return refused("a kernel needs too much scratch memory", step.name);
+    TRY(state_.counted.use(state_, *bytes));
     TRY(state_.scratch.reserve(*bytes));
   }
   invoke(call);
@@ -280,7 +278,11 @@ Status Frame::run_reference(std::size_t i, const Step& step) {
     TRY(definition->reference(context));
   } else {
     if (composites_[i] == nullptr) composites_[i] = std::make_unique<CompositeCache>();
-    TRY(composites_[i]->run(node, inputs, *symbols_, *state_.options, results));
+    RunOptions rest;  // of what this run may take
+    rest.max_bytes = std::max(state_.options->max_bytes - state_.bytes, int64_t{0});
+    rest.max_loop_iterations = state_.options->max_loop_iterations;
+    if (state_.options->cancelled) rest.cancelled = std::cref(state_.options->cancelled);
+    TRY(composites_[i]->run(node, inputs, *symbols_, rest, results));
   }
   for (std::size_t k = 0; k < results.size(); ++k)
     if (step.outputs[k] >= 0) TRY(write(step.outputs[k], std::move(results[k])));

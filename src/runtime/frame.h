@@ -13,13 +13,23 @@
 
 namespace burnish {
 
+struct RunState;
+
+// Memory that is kept from run to run counts for each run that uses it, once, by the most that it used.
+struct Kept {
+  int64_t bytes = 0, run = 0;
+  Status use(RunState& state, int64_t wanted);
+};
+
 // What the frames of one run share.
 struct RunState {
   const RunOptions* options = nullptr;
   ThreadPool* pool = nullptr;
   std::vector<StepTime>* profile = nullptr;
   Block scratch;
+  Kept counted;  // of it
   int64_t bytes = 0, iterations = 0;
+  int64_t number = 0;  // of the context's runs
 
   int threads() const { return pool == nullptr ? 1 : pool->threads(); }
   Status add_bytes(int64_t more);
@@ -78,6 +88,7 @@ class Frame {
   ShapePlan* plan_ = nullptr;
   bool outermost_ = true;
   Block arena_;
+  Kept counted_;  // of it
   std::vector<int64_t> key_;
   std::vector<std::byte*> moving_;   // per buffer: start of inputs and outputs of this run
   std::vector<RuntimeValue> heap_;   // per slot

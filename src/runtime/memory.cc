@@ -6,6 +6,8 @@
 #include <cstring>
 #include <string>
 
+#include "base/memory_error.h"
+
 namespace burnish {
 namespace {
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
@@ -29,8 +31,7 @@ Status Block::reserve(int64_t bytes) {
   const std::size_t size = (wanted + kPage - 1) / kPage * kPage + (huge ? kHugePage : 0);
   void* mapping = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapping == MAP_FAILED)
-    return refused("no memory for the " + std::to_string(bytes) + " bytes of intermediate values", {},
-                   "use smaller inputs or a machine with more memory");
+    return memory_error("no memory for the " + std::to_string(bytes) + " bytes of intermediate values");
   mapping_ = mapping;
   mapped_ = size;
   auto address = reinterpret_cast<uintptr_t>(mapping);
@@ -48,7 +49,7 @@ Result<ExecutableCode> ExecutableCode::copy(std::span<const std::byte> code) {
   if (code.empty()) return result;
   const std::size_t size = (code.size() + kPage - 1) / kPage * kPage;
   void* mapping = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (mapping == MAP_FAILED) return refused("no memory for the engine's code");
+  if (mapping == MAP_FAILED) return memory_error("no memory for the engine's code");
   result.data_ = static_cast<std::byte*>(mapping);
   result.mapped_ = size;
   std::memcpy(mapping, code.data(), code.size());

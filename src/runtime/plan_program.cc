@@ -30,30 +30,26 @@ Json encode(std::span<const Dim> dims) {
 }
 
 Json encode(const Type& type) {
-  Json json = {{"kind", static_cast<int>(type.kind)}, {"dtype", std::string(name(type.dtype))}};
+  Json json = json_object("kind", static_cast<int>(type.kind), "dtype", std::string(name(type.dtype)));
   if (type.is_tensor() && type.ranked) json["dims"] = encode(type.dims);
   if (type.element != nullptr) json["element"] = encode(*type.element);
   return json;
 }
 
 Json encode(const Slot& slot) {
-  Json json = {{"name", slot.name}, {"type", encode(slot.type)}};
+  Json json = json_object("name", slot.name, "type", encode(slot.type));
   if (slot.contents) json["contents"] = encode(*slot.contents);
   if (slot.heap()) return json;
   const Format& f = slot.storage.format;
-  json["storage"] = {{"buffer", slot.storage.buffer},
-                     {"dtype", std::string(name(f.dtype))},
-                     {"order", f.order},
-                     {"blocks", f.blocks},
-                     {"border", f.border},
-                     {"fill", f.fill},
-                     {"strides", encode(slot.storage.strides)},
-                     {"offset", encode(slot.storage.offset)}};
+  json["storage"] = json_object("buffer", slot.storage.buffer, "dtype", std::string(name(f.dtype)), "order", f.order,
+                                "blocks", f.blocks, "border", f.border, "fill", f.fill, "strides",
+                                encode(slot.storage.strides), "offset", encode(slot.storage.offset));
   return json;
 }
 
 Json encode(const Step& step, const std::map<int, int>& node_numbers) {
-  Json json = {{"kind", static_cast<int>(step.kind)}, {"name", step.name}, {"in", step.inputs}, {"out", step.outputs}};
+  Json json =
+      json_object("kind", static_cast<int>(step.kind), "name", step.name, "in", step.inputs, "out", step.outputs);
   if (step.kind == Step::Kind::kernel) json["code"] = step.code;
   if (step.kind == Step::Kind::reference) json["node"] = node_numbers.at(step.node);
   if (!step.bodies.empty()) json["bodies"] = step.bodies;
@@ -357,10 +353,8 @@ Result<Tensor> decode_tensor(const Json& json, const BlobTable& blobs) {
 }
 
 Json encode_packed(const Tensor& stored, const Format& format, std::span<const int64_t> dims, BlobStore& blobs) {
-  return {{"stored", encode_tensor(stored, blobs)},
-          {"order", format.order},
-          {"blocks", format.blocks},
-          {"dims", std::vector<int64_t>(dims.begin(), dims.end())}};
+  return json_object("stored", encode_tensor(stored, blobs), "order", format.order, "blocks", format.blocks, "dims",
+                     std::vector<int64_t>(dims.begin(), dims.end()));
 }
 
 Result<Tensor> decode_packed(const Json& json, const BlobTable& blobs) {
@@ -382,7 +376,7 @@ Json encode_program(const Program& program, const std::map<int, int>& node_numbe
   // The graph's lookup of ranges is for writers too.
   if (program.graph != nullptr) ranges = program.graph->symbol_ranges();
   collect_ranges(program, ranges);
-  Json json = {{"cpu", program.cpu}};
+  Json json = json_object("cpu", program.cpu);
   Json& symbols = json["symbols"] = Json::array();
   for (const auto& [name, range] : ranges) symbols.push_back({name, range.low, range.high});
   json["program"] = encode_body(program, node_numbers, blobs);

@@ -121,7 +121,7 @@ Status save_plan(std::span<const Program* const> images, const PlanMetadata& met
   add(Kind::images, 0, write_cbor(needs));
   add(Kind::decisions, 0, to_bytes(metadata.decisions));
   add(Kind::record, 0, to_bytes(metadata.record));
-  add(Kind::constant_index, 0, write_cbor({{"blobs", places}, {"graph", graph_constants}, {"packed", packed}}));
+  add(Kind::constant_index, 0, write_cbor(json_object("blobs", places, "graph", graph_constants, "packed", packed)));
   add(Kind::constants, 0, {}, kPage);
   contents.back().section.bytes = blobs.bytes();
   contents.back().blobs = &blobs.blobs();

@@ -131,7 +131,7 @@ Result<std::unique_ptr<ShapePlan>> ShapePlan::make(const Prepared& prepared, Sym
 
 void ShapePlan::resolve(const Prepared& prepared, std::byte* arena_start) {
   const Program& p = *prepared.program;
-  resolved = true;
+  resolved = false;
   arena = arena_start;
   const auto start = [&](int number) -> const std::byte* {
     const Buffer& buffer = p.buffers[static_cast<std::size_t>(number)];
@@ -160,6 +160,7 @@ void ShapePlan::resolve(const Prepared& prepared, std::byte* arena_start) {
         slot.type.dtype, placement.dims,
         start(slot.storage.buffer) + placement.offset * static_cast<int64_t>(byte_size(slot.type.dtype)), nullptr);
   }
+  resolved = true;
 }
 
 }  // namespace burnish

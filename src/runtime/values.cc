@@ -32,6 +32,13 @@ Status RunState::add_bytes(int64_t more) {
   return refused("the run needs more than the " + std::to_string(options->max_bytes) + " bytes that it may take");
 }
 
+Status Kept::use(RunState& state, int64_t wanted) {
+  if (run != state.number) *this = {.bytes = 0, .run = state.number};
+  if (wanted <= bytes) return {};
+  const int64_t more = wanted - std::exchange(bytes, wanted);
+  return state.add_bytes(more);
+}
+
 std::byte* Frame::buffer(int number) const {
   const auto b = static_cast<std::size_t>(number);
   const Buffer& buffer = program_.buffers[b];

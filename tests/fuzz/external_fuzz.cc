@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/memory_error.h"
 #include "import/onnx/import.h"
 #include "import/onnx/tensors.h"
 #include "import/onnx/wire.h"
@@ -209,7 +210,7 @@ void run(std::string_view text) {
   const auto graph = import_onnx((folder / "model.onnx").string());
   if (!graph) {
     const Error& error = graph.error();
-    CHECK(error.code == ErrorCode::refused || error.code == ErrorCode::io, error.message());
+    CHECK(exit_code(error.code) == 3 || error.code == ErrorCode::io, error.message());
   } else {
     for (const Graph::Output& output : (*graph)->outputs()) {
       const Node* node = output.value->producer();

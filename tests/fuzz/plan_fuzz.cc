@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "base/memory_error.h"
 #include "runtime/executor.h"
 #include "runtime/plan.h"
 #include "tests/runtime/programs.h"
@@ -193,7 +194,7 @@ std::optional<std::vector<RuntimeValue>> inputs_of(const Program& program) {
   return inputs;
 }
 
-void expect_refused(const Error& error) { CHECK(error.code == ErrorCode::refused, error.message()); }
+void expect_refused(const Error& error) { CHECK(exit_code(error.code) == 3, error.message()); }
 
 void read(std::span<const std::byte> bytes) {
   auto plan = Plan::from_bytes(bytes, nullptr, "fuzzed.plan");

@@ -152,6 +152,42 @@ TEST(Executor, KeepsWithinItsBytes) {
   run(context, {iota(16)}, options);
 }
 
+// One value lies in the arena and one on the heap, at the same time.
+TEST(Executor, CountsArenaAndHeapTogether) {
+  ProgramBuilder b;
+  b.program->graph = std::shared_ptr<const Graph>(
+      parse_graph("graph @main(%t: f32[1000]) {\n  %u: f32[1000] = neg(%t)\n  return %u\n}\n").value());
+  ops::bind_operators(const_cast<Graph&>(*b.program->graph));
+  const Type type = Type::tensor(DType::f32, {1000});
+  const int x = b.input("x", type), t = b.arena("t", type, 0, 1), u = b.slot("u", type, -1), y = b.output("y", type);
+  b.scale(x, t, 1000, 0);
+  b.reference(0, {t}, {u});
+  b.scale(u, y, 1000, 0);
+  Context context(executor_of(std::move(b.program)), nullptr);
+  RunOptions options;
+  for (int round = 0; round < 2; ++round) {  // the arena is kept, and counts again
+    options.max_bytes = 6000;
+    const Error error = failure(context, {iota(1000)}, options);
+    EXPECT_EQ(error.code, ErrorCode::refused);
+    EXPECT_NE(error.message().find("6000 bytes"), std::string::npos);
+    options.max_bytes = 9000;
+    EXPECT_EQ(floats(run(context, {iota(1000)}, options)[0])[3], -12);
+  }
+}
+
+TEST(Executor, CountsScratch) {
+  ProgramBuilder b;
+  const Type type = Type::tensor(DType::f32, {8});
+  const int x = b.input("x", type), w = b.constant("w", iota(8)), y = b.output("y", type);
+  b.add(x, w, y, 8);
+  Context context(executor_of(std::move(b.program)), nullptr);
+  RunOptions options;
+  options.max_bytes = 63;
+  EXPECT_EQ(failure(context, {iota(8)}, options).code, ErrorCode::refused);
+  options.max_bytes = 256;
+  EXPECT_EQ(floats(run(context, {iota(8)}, options)[0])[3], 6);
+}
+
 TEST(Executor, ProfilesSteps) {
   Context context(executor_of(mixed_program()), nullptr);
   std::vector<StepTime> profile;

@@ -49,7 +49,7 @@ class Allocator {
 struct RunOptions {
   std::function<bool()> cancel = {};  // asked between steps; true stops the run
   Allocator* allocator = nullptr;     // null: the library's own. Must outlive the results
-  int64_t max_bytes = 0;              // of intermediate values; 0: no limit
+  int64_t max_bytes = 0;              // of intermediate values and scratch; 0: no limit
 };
 
 namespace detail {

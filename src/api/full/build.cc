@@ -82,13 +82,13 @@ Json json_of(const Operator& o) {
   constexpr const char* kArity[] = {"required", "optional", "variadic"};
   Json operands = Json::array(), results = Json::array(), attributes = Json::array();
   for (const OperandSpec& s : o.operands)
-    operands.push_back({{"name", s.name}, {"types", s.types}, {"arity", kArity[static_cast<int>(s.arity)]}});
+    operands.push_back(json_object("name", s.name, "types", s.types, "arity", kArity[static_cast<int>(s.arity)]));
   for (const ResultDoc& r : o.results)
-    results.push_back({{"name", r.name}, {"doc", r.doc}, {"optional", r.optional}, {"variadic", r.variadic}});
+    results.push_back(json_object("name", r.name, "doc", r.doc, "optional", r.optional, "variadic", r.variadic));
   for (const AttributeSpec& a : o.attributes)
-    attributes.push_back({{"name", a.name}, {"kind", name(a.kind)}, {"default", a.default_text}, {"doc", a.doc}});
-  return {{"name", o.name},       {"doc", o.doc},       {"composite", !o.is_core()}, {"bodies", o.regions},
-          {"operands", operands}, {"results", results}, {"attributes", attributes}};
+    attributes.push_back(json_object("name", a.name, "kind", name(a.kind), "default", a.default_text, "doc", a.doc));
+  return json_object("name", o.name, "doc", o.doc, "composite", !o.is_core(), "bodies", o.regions, "operands", operands,
+                     "results", results, "attributes", attributes);
 }
 
 }  // namespace

@@ -40,12 +40,23 @@ Result<std::string> interface_name(const char* name, const char* what) {
   return text;
 }
 
+// A node that is gone again unless all went well, whether what follows says so or throws.
+struct Unfinished {
+  Graph& graph;
+  Node* node;
+  ~Unfinished() {
+    if (node != nullptr) graph.erase(node);
+  }
+};
+
 Status add_constant(const Use& use, const char* name, Tensor tensor, burnish_value* value) {
   const std::string text = name == nullptr ? "" : name;
   Builder builder(use.graph(), nullptr, text);
   Value* made = builder.constant(std::move(tensor), text);
   TRY(builder.finish());
+  Unfinished unfinished{use.graph(), made->producer()};
   *value = use.object->number_of(made);
+  unfinished.node = nullptr;
   return {};
 }
 
@@ -54,6 +65,7 @@ Status add_constant(const Use& use, const char* name, Tensor tensor, burnish_val
 GraphObject::GraphObject(std::unique_ptr<Graph> graph) : graph_(std::move(graph)), serial_(next_serial++) {}
 
 burnish_value GraphObject::number_of(Value* value) {
+  if (values_.size() == values_.capacity()) values_.reserve(2 * values_.size() + 1);  // both happen or neither does
   const auto [it, added] = numbers_.emplace(value, static_cast<uint32_t>(values_.size() + 1));
   if (added) values_.push_back(value);
   return uint64_t{serial_} << 32 | it->second;
@@ -77,9 +89,8 @@ Value* GraphObject::find(std::string_view name) const {
 }
 
 const std::string& GraphObject::type_text(const Value* value) {
-  const auto [it, added] = types_.try_emplace(value);
-  if (added) it->second = value->type().text();
-  return it->second;
+  const auto found = types_.find(value);
+  return found != types_.end() ? found->second : types_.emplace(value, value->type().text()).first->second;
 }
 
 burnish_status graph_create(const char* name, burnish_graph** graph, burnish_error** error) {
@@ -154,7 +165,13 @@ burnish_status graph_input(burnish_graph* graph, const char* name, const char* t
     if (role < BURNISH_ROLE_DATA || role > BURNISH_ROLE_STATE) return usage_error("there is no such role", where);
     if (use.object->find(input) != nullptr) return usage_error("the name is taken", where, "choose another one");
     Type parsed = TRY(read_type(TRY(required_string(type, "type")), use.graph(), where));
-    *value = use.object->number_of(use.graph().add_input(input, std::move(parsed), static_cast<InputRole>(role)));
+    Value* added = use.graph().add_input(input, std::move(parsed), static_cast<InputRole>(role));
+    try {
+      *value = use.object->number_of(added);
+    } catch (...) {  // an input that the caller does not know of could never be given
+      use.graph().remove_input(static_cast<std::size_t>(added->index()));
+      throw;
+    }
     return {};
   });
 }
@@ -238,17 +255,19 @@ burnish_status graph_add(burnish_graph* graph, const burnish_node* node, burnish
     Builder builder(use.graph(), nullptr, where);
     Node* made = builder.begin(op, operands, std::move(attributes), names, result_count);
     TRY(builder.finish());
+    Unfinished unfinished{use.graph(), made};
     if (Status right = ops::verify(static_cast<const Node&>(*made)); !right) {
-      use.graph().erase(made);
       right.error().code = ErrorCode::usage;
       return std::unexpected(std::move(right).error());
     }
-    builder.complete(made);
+    unfinished.node = nullptr;  // `complete` erases it itself
+    unfinished.node = builder.complete(made);
     if (Status done = builder.finish(); !done) {
       done.error().code = ErrorCode::usage;
       return std::unexpected(std::move(done).error());
     }
     for (size_t i = 0; i < result_count; ++i) results[i] = use.object->number_of(made->result(i));
+    unfinished.node = nullptr;
     return {};
   });
 }

@@ -3,19 +3,21 @@
 #include <new>
 #include <stdexcept>
 
+#include "base/memory_error.h"
 namespace burnish::api {
 namespace {
 
-const std::shared_ptr<ErrorObject>& memory_error() {
-  static const auto* const object = new std::shared_ptr<ErrorObject>(std::make_shared<ErrorObject>(
+burnish_error* out_of_memory() {
+  static burnish_error* const handle = new_handle<burnish_error>(std::make_shared<ErrorObject>(
       ErrorObject{BURNISH_MEMORY, "there is not enough memory; use smaller inputs or a machine with more memory",
                   "there is not enough memory", "", "use smaller inputs or a machine with more memory"}));
-  return *object;
+  return handle;
 }
 
 }  // namespace
 
 burnish_status Failure::status_of(ErrorCode code) {
+  if (code == kMemory) return BURNISH_MEMORY;
   switch (code) {
     case ErrorCode::usage: return BURNISH_USAGE;
     case ErrorCode::mismatch:
@@ -43,12 +45,11 @@ burnish_status give_failure(Failure&& failure, burnish_error** error) noexcept {
   }
 }
 
-void prepare_out_of_memory() { memory_error(); }
+void prepare_out_of_memory() { out_of_memory(); }
+bool is_out_of_memory(const burnish_error* error) { return error == out_of_memory(); }
 
 burnish_status give_out_of_memory(burnish_error** error) noexcept {
-  // The object exists since the table was made; a cell for it may be had or not.
-  if (error != nullptr)
-    *error = quietly<burnish_error*>(nullptr, [] { return new_handle<burnish_error>(memory_error()); });
+  if (error != nullptr) *error = out_of_memory();  // it exists since the table was made
   return BURNISH_MEMORY;
 }
 

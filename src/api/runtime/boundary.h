@@ -36,11 +36,12 @@ struct TextObject {
   std::string text;
 };
 
-// Makes the error object, when one is wanted, and returns the status. Without memory there is one that needs none.
+// Makes the error object, when one is wanted, and returns the status. Without memory there is one for all that needs none.
 burnish_status give_failure(Failure&& failure, burnish_error** error) noexcept;
 burnish_status give_out_of_memory(burnish_error** error) noexcept;
-// Makes that object.
+// Makes that object, which nobody frees.
 void prepare_out_of_memory();
+bool is_out_of_memory(const burnish_error* error);
 // Of the exception being handled.
 burnish_status give_exception(burnish_error** error) noexcept;
 

@@ -110,6 +110,7 @@ const char* error_text(const burnish_error* error, burnish_error_part part) {
 }
 
 void error_free(burnish_error* error) {
+  if (is_out_of_memory(error)) return;
   quietly(0, [&] { return retire(error, HandleKind::error), 0; });
 }
 

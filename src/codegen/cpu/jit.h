@@ -13,6 +13,7 @@
 #include <llvm/Target/TargetMachine.h>
 
 #include "base/error.h"
+#include "codegen/cpu/memory_end.h"
 #include "target/cpu_features.h"
 #include "target/target.h"
 
@@ -48,6 +49,7 @@ class KernelModule {
  private:
   void set_attributes(llvm::Function& function) const;
   CpuFeatures cpu_;
+  InsideLlvm inside_;  // before anything of LLVM's is made, until all of it is gone
   llvm::LLVMContext context_;
   std::unique_ptr<llvm::Module> module_;
 };

@@ -40,19 +40,28 @@ Node* Builder::begin(std::string_view name, std::span<Value* const> operands, At
     specs[i].type = Type::unranked(DType::f32);  // infer_new replaces it
     if (i < result_names.size()) specs[i].name = result_names[i];
   }
+  std::string source = source_;  // before the node is there: what throws leaves none behind
   Node* made = graph_.add_node(name, operands, std::move(attributes), std::move(specs), before_);
-  made->set_source(source_);
+  made->set_source(std::move(source));
   ops::bind_operator(*made);
   return made;
 }
 
 Node* Builder::complete(Node* made) {
   if (error_ || made == nullptr) return nullptr;
+  // Whether it is refused or memory runs out: a node without types is not left behind.
+  struct Erase {
+    Graph& graph;
+    Node* node;
+    ~Erase() {
+      if (node != nullptr) graph.erase(node);
+    }
+  } unfinished{graph_, made};
   if (Status status = ops::infer_new(*made); !status) {
     error_ = std::move(status).error();
-    graph_.erase(made);
     return nullptr;
   }
+  unfinished.node = nullptr;
   return made;
 }
 
