@@ -152,6 +152,11 @@ typedef enum burnish_fallback {
   BURNISH_FALLBACK_ERROR = 2
 } burnish_fallback;
 
+typedef enum burnish_mode {
+  BURNISH_MODE_DEFAULT = 0,     /* kernels are chosen by estimate */
+  BURNISH_MODE_MAX_AUTOTUNE = 1 /* by running the likely ones on this machine, with `threads` threads */
+} burnish_mode;
+
 /* All zero but `size` means: the defaults. */
 typedef struct burnish_build_options {
   size_t size;
@@ -169,6 +174,8 @@ typedef struct burnish_build_options {
   void* progress_user;
   burnish_cancel_function cancelled;
   void* cancelled_user;
+  burnish_mode mode;
+  const char* timing_cache; /* file that keeps the times of BURNISH_MODE_MAX_AUTOTUNE between builds, or NULL */
 } burnish_build_options;
 
 /* -- engines */

@@ -83,6 +83,7 @@ constinit const Command kBuild = {"build", "Compile a model into an engine",
                                   R"(  burnish build resnet50.onnx -o resnet50.plan
   burnish build resnet50.onnx -o resnet50.plan --shapes "x=f32[1..8..64,3,224,224]"   batches of 1 to 64, 8 as a rule
   burnish build model.onnx -o model.plan --cpu portable                               for other processors, too
+  burnish build model.onnx -o model.plan --mode max-autotune --timing-cache times.json  kernels by their times here
   burnish build model.onnx -o model.plan --fallback error                             only if every operator has a kernel)",
                                   setup};
 

@@ -42,6 +42,12 @@ void add_build_flags(CLI::App& app, BuildFlags& flags) {
           ->check(CLI::Range(0.0, 1e3))
           ->type_name("X")
           ->capture_default_str());
+  add(app.add_option("--mode", flags.mode, "default: kernels by estimate; max-autotune: by running them here")
+          ->check(CLI::IsMember({"default", "max-autotune"}))
+          ->type_name("MODE")
+          ->capture_default_str());
+  add(app.add_option("--timing-cache", flags.timing_cache, "Keep the times of max-autotune here (JSON)")
+          ->type_name("FILE"));
   add(app.add_option("--force", flags.force, "Use this tactic for a family of kernels")
           ->type_name("FAMILY=TACTIC")
           ->allow_extra_args(false));
@@ -67,6 +73,10 @@ Result<BuildOptions> to_options(const BuildFlags& flags) {
   options.fallback = TRY(parse_fallback(flags.fallback));
   options.exact = flags.exact;
   options.derived_limit = flags.derived_limit;
+  if (!flags.timing_cache.empty() && flags.mode != "max-autotune")
+    return usage_error("times are kept by --mode max-autotune alone", "--timing-cache", "add that, or leave this out");
+  options.mode = flags.mode == "max-autotune" ? BuildMode::max_autotune : BuildMode::standard;
+  options.timing_cache = flags.timing_cache;
   options.disabled = flags.disable;
   options.print_after = flags.print_after;
   for (const std::string& text : flags.force) {

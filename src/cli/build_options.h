@@ -13,7 +13,7 @@ namespace burnish::cli {
 
 struct BuildFlags {
   std::vector<std::string> shapes, disable, print_after, force;
-  std::string cpu = "host", fallback = "warn";
+  std::string cpu = "host", fallback = "warn", mode = "default", timing_cache;
   bool exact = false, no_code = false;
   double derived_limit = 1.0;
   std::vector<CLI::Option*> options;         // of models alone: wrong usage with an engine

@@ -17,6 +17,8 @@
 #include "schedule/fuse.h"
 #include "schedule/place.h"
 #include "schedule/select.h"
+#include "schedule/timing_cache.h"
+#include "schedule/tune.h"
 
 namespace burnish {
 namespace {
@@ -64,12 +66,14 @@ class Stopwatch {
 // One program, for one processor level.
 class ImageBuilder {
  public:
-  ImageBuilder(const Graph& graph, const CpuFeatures& cpu, const BuildOptions& options, ThreadPool& pool)
-      : graph_(graph), target_(cpu), options_(options), pool_(pool), references_(graph) {}
+  ImageBuilder(const Graph& graph, const CpuFeatures& cpu, const BuildOptions& options, ThreadPool& pool,
+               TimingCache& times)
+      : graph_(graph), target_(cpu), options_(options), pool_(pool), times_(times), references_(graph) {}
 
   Result<std::shared_ptr<const Program>> run(BuildResult& result) {
     std::unique_ptr<Program> root = TRY(schedule(graph_, {}, 0));
-    result.timings.push_back({"schedule", watch_.lap(), true});
+    result.timings.push_back({"schedule", watch_.lap() - tuning_seconds_, true});
+    if (options_.mode == BuildMode::max_autotune) result.timings.push_back({"tune", tuning_seconds_, timed_ > 0});
     if (options_.fallback == Fallback::error && !references_missing_.empty())
       return refused("some layers have no kernel: " + references_missing_, {},
                      "allow reference steps with the fallback 'warn' or 'allow'");
@@ -107,15 +111,16 @@ class ImageBuilder {
     fusing.early = early_symbols(graph, outer);
     fusing.epilogues = enabled("fuse.epilogues");
     fusing.prologues = enabled("fuse.prologues");
-    const std::vector<Unit> units = TRY(fuse(graph, fusing, notes_));
+    std::vector<Unit> units = TRY(fuse(graph, fusing, notes_));
     for (const Unit& unit : units) {
       nodes_ += static_cast<int64_t>(unit.nodes.size());
       if (unit.kind != Unit::Kind::reference) continue;
       ++reference_nodes_;
       if (reference_nodes_ <= 5) references_missing_ += (references_missing_.empty() ? "" : ", ") + unit.name;
     }
-    const Selection selection =
-        TRY(select(graph, units, {fusing.early, options_.forced, options_.exact, options_.derived_limit}, notes_));
+    const SelectOptions selecting{fusing.early, options_.forced, options_.exact, options_.derived_limit};
+    TRY(measure(units, selecting));
+    const Selection selection = TRY(select(graph, units, selecting, notes_));
     PlaceOptions placing;
     placing.early = fusing.early;
     placing.target = &target_;
@@ -130,6 +135,28 @@ class ImageBuilder {
     return std::move(placed.program);
   }
 
+  Status measure(std::vector<Unit>& units, const SelectOptions& selecting) {
+    if (options_.mode != BuildMode::max_autotune) return {};
+    if (!host_cpu().supports(target_.features())) {
+      notes_.push_back({"select.untimed", "", "tactics for " + target_.features().text() + " were chosen by estimate",
+                        "this processor cannot run them", "build on such a machine"});
+      return {};
+    }
+    TuneOptions tuning;
+    tuning.target = &target_;
+    tuning.pool = &pool_;
+    tuning.processor =
+        fmt::format("{}, code for {}, {} threads", host_model(), target_.features().text(), pool_.threads());
+    tuning.cache = &times_;
+    tuning.cancelled = options_.cancelled;
+    if (options_.progress) tuning.progress = [&](double done) { options_.progress("tune", done); };
+    Stopwatch watch;
+    const int runs = TRY(tune(units, selecting, tuning));
+    timed_ += runs;
+    tuning_seconds_ += watch.lap();
+    return {};
+  }
+
   static void give_graph(Program& program, const std::shared_ptr<const Graph>& graph) {
     program.graph = graph;
     for (const auto& body : program.bodies) give_graph(*body, graph);
@@ -139,11 +166,14 @@ class ImageBuilder {
   CpuTarget target_;
   const BuildOptions& options_;
   ThreadPool& pool_;
+  TimingCache& times_;
   ReferenceGraph references_;
   std::vector<KernelJob> jobs_;
   std::vector<ScheduleNote> notes_;
   std::string references_missing_;
   int64_t nodes_ = 0, reference_nodes_ = 0, weight_bytes_ = 0, derived_bytes_ = 0;
+  int timed_ = 0;
+  double tuning_seconds_ = 0;
   Stopwatch watch_;
 };
 
@@ -183,8 +213,11 @@ Result<BuildResult> build(std::unique_ptr<Graph> graph, const BuildOptions& opti
 
   report("emit", 0);
   ThreadPool pool(options.threads > 0 ? options.threads : available_processors());
+  TimingCache times;
+  if (!options.timing_cache.empty()) times = TRY(TimingCache::load(options.timing_cache));
   for (const CpuFeatures& cpu : cpus)
-    result.images.push_back(TRY(ImageBuilder(*graph, cpu, options, pool).run(result)));
+    result.images.push_back(TRY(ImageBuilder(*graph, cpu, options, pool, times).run(result)));
+  if (times.changed() && !options.timing_cache.empty()) TRY(times.save(options.timing_cache));
   result.program = result.images.front();
   report("emit", 1);
   return result;

@@ -20,6 +20,10 @@ struct Decision {
 };
 
 enum class Fallback : uint8_t { allow, warn, error };
+enum class BuildMode : uint8_t {
+  standard,      // tactics by estimate
+  max_autotune,  // by times measured here, with as many threads as compile; of processors unlike this one, by estimate
+};
 
 // What a plan remembers, so that its graph is compiled again in the same way.
 struct BuildChoices {
@@ -33,7 +37,9 @@ struct BuildChoices {
 struct BuildOptions : BuildChoices {
   std::string cpu = "host";  // a list: "x86-64-v3,x86-64-v4", "portable" for just these
   Fallback fallback = Fallback::warn;
-  int threads = 0;                                  // for compiling; 0 = all
+  BuildMode mode = BuildMode::standard;
+  std::string timing_cache;  // file of max_autotune's times; read, and written when more are known
+  int threads = 0;           // for compiling; 0 = all
   std::map<std::string, Type, std::less<>> shapes;  // input name -> type that replaces the model's
   std::vector<std::string> print_after;             // "stage.pass" or "stage" or "all"
   int stop_after_passes = -1;                       // bisect: run only the first n optional passes

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -12,6 +13,15 @@
 namespace burnish {
 
 bool is_constant(const Value& value) { return value.producer() != nullptr && value.producer()->op() == "constant"; }
+
+bool is_allowed(const Unit& unit, const Tactic& tactic, const SelectOptions& options) {
+  if (options.exact && tactic.inexact) return false;
+  for (std::size_t i = 0; i < tactic.ports.size(); ++i)
+    if (tactic.ports[i].derived_bytes > 0 && !is_constant(*unit.operands[i])) return false;
+  if (!unit.kernel.anchor) return true;
+  const auto forced = options.forced.find(unit.kernel.anchor->family);
+  return forced == options.forced.end() || tactic.name.starts_with(forced->second);
+}
 
 double likely_bytes(const Type& type) {
   double bytes = static_cast<double>(byte_size(type.dtype));
@@ -52,7 +62,7 @@ class Selector {
       const auto& ways = ways_[u];
       const std::size_t taken = vertex < 0 ? 0 : static_cast<std::size_t>(choice[static_cast<std::size_t>(vertex)]);
       selection.tactics.back() = ways[taken];
-      explain(units_[u], ways, taken);
+      explain(u, ways, taken);
     }
     return selection;
   }
@@ -220,8 +230,10 @@ class Selector {
 
   Status add_kernel(const Unit& unit) {
     auto& ways = ways_.back();
-    for (const Tactic& tactic : unit.tactics) {
-      if (!allowed(unit, tactic)) continue;
+    for (std::size_t t = 0; t < unit.tactics.size(); ++t) {
+      const Tactic& tactic = unit.tactics[t];
+      if (!is_allowed(unit, tactic, options_)) continue;
+      if (!unit.timed.empty() && unit.timed[t]) timed_[unit_vertices_.size() - 1].insert(tactic.name);
       const bool free = !unit.kernel.anchor && std::ranges::all_of(tactic.ports, &Tactic::Port::any_strides);
       if (!free) {
         ways.push_back(tactic);
@@ -263,15 +275,6 @@ class Selector {
       choices_.add_edge(vertex, vertex_of(value), std::move(edge));
     }
     return {};
-  }
-
-  bool allowed(const Unit& unit, const Tactic& tactic) const {
-    if (options_.exact && tactic.inexact) return false;
-    for (std::size_t i = 0; i < tactic.ports.size(); ++i)
-      if (tactic.ports[i].derived_bytes > 0 && !is_constant(*unit.operands[i])) return false;
-    if (!unit.kernel.anchor) return true;
-    const auto forced = options_.forced.find(unit.kernel.anchor->family);
-    return forced == options_.forced.end() || tactic.name.starts_with(forced->second);
   }
 
   // Orders that a kernel which takes anything might run in: those of its operands.
@@ -330,17 +333,22 @@ class Selector {
     }
   }
 
-  void explain(const Unit& unit, const std::vector<Tactic>& ways, std::size_t taken) {
+  void explain(std::size_t u, const std::vector<Tactic>& ways, std::size_t taken) {
+    const Unit& unit = units_[u];
     const Tactic& won = ways[taken];
+    const auto is_timed = [&](const Tactic& t) { return timed_[u].contains(t.name); };
+    // Beside times that were measured, an estimate is marked as one.
+    const auto time = [&](const Tactic& t) {
+      return fmt::format("{}{:.1f} us", is_timed(won) && !is_timed(t) ? "estimated " : "", t.seconds * 1e6);
+    };
     std::string losers;
-    for (std::size_t w = 0; w < ways.size(); ++w)
-      if (ways[w].name != won.name && losers.find(ways[w].name) == std::string::npos)
-        losers += fmt::format("{}{} {:.1f} us", losers.empty() ? "" : ", ", ways[w].name, ways[w].seconds * 1e6);
-    notes_.push_back(
-        {"select.tactic", unit.name,
-         fmt::format("{}{}, estimated {:.1f} us", unit.kernel.anchor ? unit.kernel.anchor->family + ": " : "", won.name,
-                     won.seconds * 1e6),
-         won.why + (losers.empty() ? "" : "; others: " + losers), ""});
+    for (const Tactic& way : ways)
+      if (way.name != won.name && losers.find(way.name) == std::string::npos)
+        losers += fmt::format("{}{} {}", losers.empty() ? "" : ", ", way.name, time(way));
+    notes_.push_back({"select.tactic", unit.name,
+                      fmt::format("{}{}, {} {}", unit.kernel.anchor ? unit.kernel.anchor->family + ": " : "", won.name,
+                                  is_timed(won) ? "measured" : "estimated", time(won)),
+                      won.why + (losers.empty() ? "" : "; others: " + losers), ""});
   }
 
   const Graph& graph_;
@@ -351,6 +359,7 @@ class Selector {
   std::unordered_map<const Value*, int> vertices_;
   std::vector<int> unit_vertices_;
   std::vector<std::vector<Tactic>> ways_;
+  std::map<std::size_t, std::set<std::string>> timed_;  // unit -> names of the tactics that were run
   PairwiseChoice choices_;
 };
 

@@ -30,6 +30,8 @@ struct SelectOptions {
 Result<Selection> select(const Graph& graph, const std::vector<Unit>& units, const SelectOptions& options,
                          std::vector<ScheduleNote>& notes);
 
+// May the tactic be chosen at all?
+bool is_allowed(const Unit& unit, const Tactic& tactic, const SelectOptions& options);
 bool is_constant(const Value& value);
 // Bytes of a dense tensor, with a guess for unknown sizes.
 double likely_bytes(const Type& type);

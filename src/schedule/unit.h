@@ -25,6 +25,7 @@ struct Unit {
   std::vector<Value*> results;     // all but kernels: the node's results, null where omitted
   Kernel kernel;                   // kernel
   std::vector<Tactic> tactics;     // kernel: best estimate first
+  std::vector<bool> timed;         // which of them were run: their seconds are no estimate. Empty: none
   std::vector<const Node*> nodes;  // what it computes
 
   const Node& node() const { return *nodes.front(); }

@@ -139,6 +139,21 @@ CpuFeatures host_cpu() {
   return host;
 }
 
+std::string host_model() {
+#if defined(__x86_64__)
+  uint32_t most = 0;
+  std::array<uint32_t, 3> vendor{};
+  if (!__get_cpuid(0, &most, &vendor[0], &vendor[2], &vendor[1])) return {};
+  const uint32_t a = cpuid(1).a, family = a >> 8 & 15, model = a >> 4 & 15;
+  return std::string(reinterpret_cast<const char*>(vendor.data()), sizeof vendor) + " " +
+         std::to_string(family == 15 ? family + (a >> 20 & 255) : family) + "/" +
+         std::to_string(family == 15 || family == 6 ? model | (a >> 16 & 15) << 4 : model) + "/" +
+         std::to_string(a & 15);
+#else
+  return {};
+#endif
+}
+
 Result<CpuFeatures> parse_cpu(std::string_view text) {
   if (text == "host") return host_cpu();
   std::string known = "host";

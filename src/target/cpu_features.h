@@ -25,6 +25,8 @@ struct CpuFeatures {
 };
 
 CpuFeatures host_cpu();
+// The model of this processor, "GenuineIntel 6/143/8": vendor, family, model, stepping. Empty where it cannot be told.
+std::string host_model();
 // "host", "x86-64-v2", "x86-64-v3", "x86-64-v4", "x86-64-v4+vnni", "x86-64-v4+vnni+bf16"; usage error otherwise.
 Result<CpuFeatures> parse_cpu(std::string_view text);
 

@@ -18,6 +18,13 @@ UNIQUE = """graph @main(%x: f32[8]) {
 }
 """
 
+CONVOLUTION = f"""graph @main(%x: f32[1,32,28,28]) {{
+  %w: f32[32,32,3,3] = constant() {{value = tensor(f32[32,32,3,3] [{", ".join(["1"] * 9216)}])}}
+  %y: f32[1,32,28,28] = conv(%x, %w) {{pads = [1, 1, 1, 1]}} from "layer"
+  return %y
+}}
+"""
+
 
 class Build(ProgramTest):
     def build(self, *more, model=None):
@@ -88,13 +95,6 @@ class Build(ProgramTest):
         self.fails(2, "run", self.model(), "--no-code", says="--no-code")
 
     def test_what_is_compiled_again_keeps_the_choices_of_its_build(self):
-        convolution = f"""graph @main(%x: f32[1,32,28,28]) {{
-  %w: f32[32,32,3,3] = constant() {{value = tensor(f32[32,32,3,3] [{", ".join(["1"] * 9216)}])}}
-  %y: f32[1,32,28,28] = conv(%x, %w) {{pads = [1, 1, 1, 1]}} from "layer"
-  return %y
-}}
-"""
-
         def tactics(*more):
             decisions = self.succeeds("explain", engine, "--cpu", "x86-64-v3", "--json", *more).json()["decisions"]
             return [d["what"] for d in decisions if d["id"] == "select.tactic"]
@@ -102,10 +102,24 @@ class Build(ProgramTest):
         much = ["--derived-limit", "10"]
         for more in [much, [*much, "--exact"], ["--derived-limit", "0"], [*much, "--force", "convolution=direct"]]:
             with self.subTest(more=more):
-                engine, _ = self.build("--cpu", "x86-64-v3", *more, model=self.model(convolution))
+                engine, _ = self.build("--cpu", "x86-64-v3", *more, model=self.model(CONVOLUTION))
                 again = tactics("--no-code")
                 self.assertEqual(again, tactics())
                 self.assertEqual("winograd" in "".join(again), more == much)
+
+    def test_times_are_kept_and_used_again(self):
+        model, times = self.model(CONVOLUTION), self.path("times.json")
+        self.fails(2, "build", model, "-o", self.path("e.plan"), "--timing-cache", times, says="max-autotune")
+        tuned = ["--mode", "max-autotune", "--timing-cache", times]
+        engine, _ = self.build(*tuned, model=model)
+        plan, kept = self.read(engine), self.read(times)
+        self.assertIn(b"burnish_timings", kept)
+        self.assertIn("measured", self.succeeds("explain", engine).out)
+        engine, _ = self.build(*tuned, model=model)
+        self.assertEqual(self.read(engine), plan)
+        self.assertEqual(self.read(times), kept)
+        self.write("times.json", kept[: len(kept) // 2])
+        self.fails(3, "build", model, "-o", self.path("f.plan"), *tuned, says=times)
 
     def test_options_of_a_build_are_wrong_for_an_engine(self):
         engine, _ = self.build()

@@ -17,6 +17,11 @@ enum class Fallback {
   error = BURNISH_FALLBACK_ERROR,
 };
 
+enum class Mode {
+  standard = BURNISH_MODE_DEFAULT,           // kernels are chosen by estimate
+  max_autotune = BURNISH_MODE_MAX_AUTOTUNE,  // by running the likely ones on this machine, with `threads` threads
+};
+
 struct BuildOptions {
   std::string cpu = "host";  // "portable", or levels such as "x86-64-v3,x86-64-v4"
   Fallback fallback = Fallback::warn;
@@ -28,6 +33,8 @@ struct BuildOptions {
   std::vector<std::string> disabled = {};          // passes left out: "simplify.fold_constants"
   std::function<void(std::string_view stage, double fraction)> progress = {};
   std::function<bool()> cancel = {};  // true stops the build
+  Mode mode = Mode::standard;
+  std::string timing_cache = {};  // file that keeps the times of max_autotune between builds; empty: none
 };
 
 struct LoadOptions {
@@ -319,6 +326,8 @@ inline Result<Engine> build(const Graph& graph, const BuildOptions& options = {}
   o.shape_count = shapes.size();
   o.disabled = disabled.data();
   o.disabled_count = disabled.size();
+  o.mode = static_cast<burnish_mode>(options.mode);
+  o.timing_cache = options.timing_cache.empty() ? nullptr : options.timing_cache.c_str();
   if (options.progress) {
     callbacks.progress = &options.progress;
     o.progress = &detail::Callbacks::progressed;

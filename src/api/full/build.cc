@@ -23,6 +23,14 @@ Result<BuildOptions> read_options(const burnish_build_options& given) {
     case BURNISH_FALLBACK_ERROR: options.fallback = Fallback::error; break;
     default: return usage_error("there is no such fallback", "option 'fallback'");
   }
+  switch (given.mode) {
+    case BURNISH_MODE_DEFAULT: break;
+    case BURNISH_MODE_MAX_AUTOTUNE: options.mode = BuildMode::max_autotune; break;
+    default: return usage_error("there is no such mode", "option 'mode'");
+  }
+  if (given.timing_cache != nullptr) options.timing_cache = given.timing_cache;
+  if (!options.timing_cache.empty() && options.mode != BuildMode::max_autotune)
+    return usage_error("only BURNISH_MODE_MAX_AUTOTUNE keeps times", "option 'timing_cache'");
   options.exact = given.exact != 0;
   if (given.threads < 0 || given.threads > 4096)
     return usage_error(std::to_string(given.threads) + " threads are asked for", "option 'threads'",

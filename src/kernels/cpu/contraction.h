@@ -71,8 +71,10 @@ struct TileEstimate {
   double seconds = 0;
   std::string why;
 };
-// The best tile for the sizes; `lanes` and `block_divides` (0: no condition) restrict it.
-TileEstimate choose_tile(const CpuFeatures& cpu, const Contraction& contraction, int lanes, int64_t block_divides);
+// Tiles for the sizes, best estimate first: the best of each width that is not far behind. `lanes` and `block_divides` (0: no
+// condition) restrict them.
+std::vector<TileEstimate> choose_tiles(const CpuFeatures& cpu, const Contraction& contraction, int lanes,
+                                       int64_t block_divides);
 // Pixels lie evenly in memory with contiguous sums, and not all on the same cache sets: no copy is needed.
 bool reads_in_place(const Contraction& contraction);
 // The tile as a tactic's parameters, and back.

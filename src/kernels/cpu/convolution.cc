@@ -119,27 +119,30 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
   auto offer = [&](const char* name, const Format& x, Weights weights) {
     const bool taps_first = x == last && weights == Weights::packed;
     const Contraction c = contraction_of(problem, *shape, dense_strides(x, problem.operands[0].dims), taps_first);
-    auto estimate = choose_tile(cpu, c, lanes, shape->groups > 1 ? shape->group_outputs() : 0);
-    const ContractionTile& tile = estimate.tile;
     // Copying pixels into panels: a vector at a time along channels, else an element at a time.
     const int64_t row = shape->window.kernel.empty() ? 1 : shape->window.kernel.back();
     const int64_t run = x != last ? row : shape->groups == 1 ? row * shape->channels : shape->group_channels();
     const double copies = static_cast<double>(likely(c.pixel_count()) * likely(c.outer_count()) * c.sum_count()) /
                           static_cast<double>(std::min<int64_t>(run, full)) * 2.0;
-    const auto chunks = static_cast<double>((c.channels / tile.block() + tile.chunk_blocks) / tile.chunk_blocks);
-    Tactic t;
-    t.name = fmt::format("{} {}x{}", name, tile.rows, tile.vectors);
-    t.seconds = estimate.seconds + seconds_of(copies * chunks);
-    if (weights == Weights::plain) t.seconds *= 8;
-    t.why = fmt::format("{}, {:.0f} of copies", estimate.why, copies * chunks);
-    t.parameters = parameters_of(tile);
-    t.parameters["taps_first"] = int64_t{taps_first};
-    t.parameters["packed"] = int64_t{weights == Weights::packed};
-    t.ports.push_back({x, false});
-    t.ports.push_back(
-        {weights == Weights::packed ? packed_weights(shape->window.rank(), tile.block(), taps_first) : plain, false});
-    for (auto& port : nest_ports(kernel, weights == Weights::plain ? plain : last)) t.ports.push_back(std::move(port));
-    found.push_back(std::move(t));
+    for (const TileEstimate& estimate : choose_tiles(cpu, c, lanes, shape->groups > 1 ? shape->group_outputs() : 0)) {
+      const ContractionTile& tile = estimate.tile;
+      const auto chunks = static_cast<double>((c.channels / tile.block() + tile.chunk_blocks) / tile.chunk_blocks);
+      Tactic t;
+      t.name = fmt::format("{} {}x{}", name, tile.rows, tile.vectors);
+      t.seconds = estimate.seconds + seconds_of(copies * chunks);
+      if (weights == Weights::plain) t.seconds *= 8;
+      t.why = fmt::format("{}, {:.0f} of copies", estimate.why, copies * chunks);
+      t.parameters = parameters_of(tile);
+      t.parameters["taps_first"] = int64_t{taps_first};
+      t.parameters["packed"] = int64_t{weights == Weights::packed};
+      t.ports.push_back({x, false});
+      t.ports.push_back(
+          {weights == Weights::packed ? packed_weights(shape->window.rank(), tile.block(), taps_first) : plain, false});
+      for (auto& port : nest_ports(kernel, weights == Weights::plain ? plain : last))
+        t.ports.push_back(std::move(port));
+      found.push_back(std::move(t));
+      if (weights == Weights::plain) break;  // for what nothing else runs
+    }
   };
   offer("direct", last, Weights::packed);
   if (rank > 2) offer("direct from planes", plain, Weights::packed);

@@ -82,9 +82,8 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
   const int lanes = static_cast<int>(std::min(full, std::bit_ceil(static_cast<uint64_t>(shape->columns))));
   Contraction c = contraction_of(problem, *shape, dense_strides(a, problem.operands[0].dims),
                                  dense_strides(b, problem.operands[1].dims));
-  const auto estimate = choose_tile(cpu, c, lanes, 0);
-  const ContractionTile& tile = estimate.tile;
-  for (const bool packed : {true, false}) {
+  const auto offer = [&](const TileEstimate& estimate, bool packed) {
+    const ContractionTile& tile = estimate.tile;
     Tactic t;
     t.name = fmt::format("{} {}x{}", packed ? "direct" : "plain", tile.rows, tile.vectors);
     // Rows of a plain b are far apart: each vector of it is on its own page or at least its own line.
@@ -96,7 +95,10 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
     t.ports.push_back({packed ? packed_columns(problem.operands[1], tile.block()) : b, !packed});
     for (auto& port : nest_ports(kernel, Format::plain(DType::f32, problem.result.rank()))) t.ports.push_back(port);
     found.push_back(std::move(t));
-  }
+  };
+  const std::vector<TileEstimate> estimates = choose_tiles(cpu, c, lanes, 0);
+  for (const TileEstimate& estimate : estimates) offer(estimate, true);
+  offer(estimates.front(), false);
 }
 
 Result<Emitted> emit(const CpuFeatures& cpu, const Kernel& kernel, const Tactic& tactic,

@@ -14,6 +14,8 @@ constexpr int64_t kWantedTasks = 24;  // enough for many cores to share evenly
 constexpr int64_t kFewTasks = 8;
 constexpr double kCopyShare = 0.04;     // of a task's time, for copying pixels
 constexpr double kTaskCycles = 30'000;  // below this a task's start shows
+constexpr std::size_t kMostTiles = 4;   // that are offered
+constexpr double kClose = 1.25;         // times the best estimate
 
 struct Rates {
   double multiplies;  // vector multiply-adds per cycle
@@ -68,17 +70,18 @@ void choose_tasks(const CpuFeatures& cpu, const Contraction& c, ContractionTile&
   tile.chunk_blocks = chunk;
 }
 
-TileEstimate choose_tile(const CpuFeatures& cpu, const Contraction& c, int lanes, int64_t block_divides) {
+std::vector<TileEstimate> choose_tiles(const CpuFeatures& cpu, const Contraction& c, int lanes, int64_t block_divides) {
   const Rates r = rates(cpu);
   const int64_t sum = c.sum_count(), pixels = likely(c.pixel_count()), outer = likely(c.outer_count());
-  TileEstimate best;
-  best.seconds = INFINITY;
+  std::vector<TileEstimate> found;
   for (int vectors = 1; vectors <= 8; ++vectors) {
     const int64_t block = static_cast<int64_t>(vectors) * lanes;
     if (block_divides > 0 && block_divides % block != 0) continue;
     if (vectors > 1 && block >= 2 * round_up(c.channels, lanes)) continue;
     const int spare = cpu.level >= 4 ? 1 : cpu.level == 3 ? 2 : 3;  // the broadcast, and what the compiler needs
     const int limit = std::min<int64_t>((r.registers - spare - vectors) / vectors, pixels);
+    TileEstimate best;
+    best.seconds = INFINITY;
     for (int rows = limit; rows >= 1; --rows) {
       if (rows * vectors > 28) continue;
       const int64_t full = pixels / rows, tail = pixels % rows;
@@ -110,10 +113,22 @@ TileEstimate choose_tile(const CpuFeatures& cpu, const Contraction& c, int lanes
         best.why = fmt::format("{:.0f} cycles of multiplies, {:.0f} of weights", cycles, memory);
       }
     }
+    if (std::isfinite(best.seconds)) found.push_back(std::move(best));
   }
-  best.tile.unroll = best.tile.rows * best.tile.vectors <= 4 ? 8 : 4;
-  choose_tasks(cpu, c, best.tile);
-  return best;
+  // Of two that are as good, the narrower comes first.
+  std::size_t first = 0, kept = 1;
+  for (std::size_t i = 1; i < found.size(); ++i)
+    if (found[i].seconds < found[first].seconds * 0.995) first = i;
+  CHECK(!found.empty());  // a vector by a row always goes
+  std::swap(found[0], found[first]);
+  std::ranges::stable_sort(found.begin() + 1, found.end(), {}, &TileEstimate::seconds);
+  while (kept < found.size() && kept < kMostTiles && found[kept].seconds < kClose * found[0].seconds) ++kept;
+  found.resize(std::min(kept, found.size()));
+  for (TileEstimate& t : found) {
+    t.tile.unroll = t.tile.rows * t.tile.vectors <= 4 ? 8 : 4;
+    choose_tasks(cpu, c, t.tile);
+  }
+  return found;
 }
 
 AttributeMap parameters_of(const ContractionTile& tile) {

@@ -354,6 +354,9 @@ class WinogradEmitter {
 
 // -- the estimate
 
+constexpr std::size_t kMostCuts = 2;  // of a form that are offered
+constexpr double kClose = 1.15;       // times the best estimate
+
 struct Rates {
   double multiplies, loads, stores;
   int registers;
@@ -364,8 +367,13 @@ Rates rates(const CpuFeatures& cpu) {
   return {1, 2, 1, 16};
 }
 
-// Cycles of one thread; sets rows, vectors, group and chunk_blocks.
-double choose_cut(const CpuFeatures& cpu, const Problem& problem, Plan& p) {
+struct Cut {
+  Plan plan;
+  double cycles = INFINITY;  // of one thread
+};
+
+// Rows, vectors, group and chunk_blocks, best estimate first: the best of each width that is not far behind.
+std::vector<Cut> choose_cuts(const CpuFeatures& cpu, const Problem& problem, Plan p) {
   const Rates r = rates(cpu);
   const int64_t tiles = likely(p.tiles(problem)), points = p.points();
   // Transforms, a vector of channels of one tile.
@@ -383,11 +391,11 @@ double choose_cut(const CpuFeatures& cpu, const Problem& problem, Plan& p) {
       result_work / r.multiplies + n / r.loads + 2 * static_cast<double>(p.tile_outputs()) / r.stores + 10;
   const double input_vectors = std::ceil(static_cast<double>(p.channels) / p.lanes);
   const double tile_start = 4 * n + 40;
-  double best = INFINITY;
-  Plan chosen = p;
+  std::vector<Cut> cuts;
   for (p.vectors = 1; p.vectors <= 6; ++p.vectors) {
     if (p.vectors > 1 && p.block() >= 2 * round_up(p.outputs, p.lanes)) break;
     const int most = std::min<int64_t>((r.registers - 2 - p.vectors) / p.vectors, tiles);
+    Cut best;
     for (p.rows = most; p.rows >= std::max(1, most / 2); --p.rows) {
       for (p.group = p.rows; p.group < tiles + p.rows && p.group <= 12 * p.rows; p.group += p.rows) {
         const bool fits = p.panel_bytes() + p.product_bytes() <= cpu.l2_bytes * 5 / 4;
@@ -417,16 +425,17 @@ double choose_cut(const CpuFeatures& cpu, const Problem& problem, Plan& p) {
           // What two and four threads lose where tasks do not divide evenly.
           const double idle = (std::ceil(tasks / 2) * 2 / tasks + std::ceil(tasks / 4) * 4 / tasks * 0.25) / 1.25;
           const double cycles = (std::max(product, memory) + transforms) * idle * (fits ? 1 : 1.3);
-          if (cycles < best * 0.995) {
-            best = cycles;
-            chosen = p;
-          }
+          if (cycles < best.cycles * 0.995) best = {p, cycles};
         }
       }
     }
+    if (std::isfinite(best.cycles)) cuts.push_back(std::move(best));
   }
-  p = chosen;
-  return best;
+  std::ranges::stable_sort(cuts, {}, &Cut::cycles);
+  std::size_t kept = 0;
+  while (kept < cuts.size() && kept < kMostCuts && cuts[kept].cycles < kClose * cuts[0].cycles) ++kept;
+  cuts.resize(kept);
+  return cuts;
 }
 
 // -- the family
@@ -461,19 +470,21 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
       else exists = false;
     }
     if (!exists) continue;
-    const double cycles = choose_cut(cpu, problem, p);
-    Tactic t;
-    t.name = name_of(p);
-    t.seconds = seconds_of(cycles);
-    t.why = fmt::format("{:.0f} multiplications for {} of the direct form", static_cast<double>(p.points()),
-                        p.tile_outputs() * p.window.taps());
-    t.inexact = true;
-    t.parameters = {{"points", int64_t{points}},     {"lanes", int64_t{p.lanes}}, {"rows", int64_t{p.rows}},
-                    {"vectors", int64_t{p.vectors}}, {"group", p.group},          {"chunk_blocks", p.chunk_blocks}};
-    t.ports.push_back({Format::channels_last(DType::f32, rank), false});
-    t.ports.push_back({Format::plain(DType::f32, rank), false, p.weight_bytes()});
-    for (auto& port : nest_ports(kernel, Format::channels_last(DType::f32, rank))) t.ports.push_back(std::move(port));
-    found.push_back(std::move(t));
+    for (const auto& [plan, cycles] : choose_cuts(cpu, problem, p)) {
+      Tactic t;
+      t.name = name_of(plan);
+      t.seconds = seconds_of(cycles);
+      t.why = fmt::format("{:.0f} multiplications for {} of the direct form", static_cast<double>(plan.points()),
+                          plan.tile_outputs() * plan.window.taps());
+      t.inexact = true;
+      t.parameters = {{"points", int64_t{points}},  {"lanes", int64_t{plan.lanes}},
+                      {"rows", int64_t{plan.rows}}, {"vectors", int64_t{plan.vectors}},
+                      {"group", plan.group},        {"chunk_blocks", plan.chunk_blocks}};
+      t.ports.push_back({Format::channels_last(DType::f32, rank), false});
+      t.ports.push_back({Format::plain(DType::f32, rank), false, plan.weight_bytes()});
+      for (auto& port : nest_ports(kernel, Format::channels_last(DType::f32, rank))) t.ports.push_back(std::move(port));
+      found.push_back(std::move(t));
+    }
   }
 }
 
