@@ -299,6 +299,8 @@ Result<std::vector<RuntimeValue>> Frame::collect_outputs(std::span<Tensor> preal
       if (input.is_tensor() && within(input.tensor())) return true;
     for (const Tensor& constant : program_.constants)
       if (within(constant)) return true;
+    for (const Tensor& output : outputs_)  // those that are still to be given
+      if (within(output)) return true;
     for (std::size_t j = 0; j < i; ++j)
       if (results[j].is_tensor() && within(results[j].tensor())) return true;
     return false;
@@ -326,7 +328,9 @@ Result<std::vector<RuntimeValue>> Frame::collect_outputs(std::span<Tensor> preal
     }
     bool copy = outermost_ && is_shared(value, i);
     if (slot.heap()) {
-      copy = copy || in_arena(tensor);
+      // What arrived in a body may leave it again as it is: it outlives the body's run.
+      const bool arrival = std::ranges::find(prepared_.arrivals, program_.outputs[i]) != prepared_.arrivals.end();
+      copy = copy || (!arrival && is_borrowed(tensor));
     } else if (plan_->placements[s].contiguous) {
       const auto kind = program_.buffers[static_cast<std::size_t>(slot.storage.buffer)].kind;
       copy = copy || kind != Buffer::Kind::constant || &value == &holder;

@@ -71,7 +71,10 @@ class Frame {
   std::byte* buffer(int number) const;
   bool is_direct_output(std::size_t i) const;
   bool in_arena(const Tensor& tensor) const;
-  Status own(RuntimeValue& value) const;  // copies tensors that lie in the arena
+  // Lies in memory that others write or free before the value dies: the arena, what arrived, outputs of this run. References
+  // may give back what they read.
+  bool is_borrowed(const Tensor& tensor) const;
+  Status own(RuntimeValue& value) const;  // copies borrowed tensors
 
   // control.cc
   Status run_branch(const Step& step);

@@ -1,5 +1,6 @@
 // How a frame reads and writes its slots.
 
+#include <algorithm>
 #include <cstring>
 
 #include "runtime/frame.h"
@@ -54,10 +55,18 @@ bool Frame::in_arena(const Tensor& tensor) const {
   return tensor.data() >= arena_.data() && tensor.data() < arena_.data() + arena_.bytes();
 }
 
+bool Frame::is_borrowed(const Tensor& tensor) const {
+  const auto within = [&](const Tensor& t) {
+    return tensor.data() >= t.data() && tensor.data() < t.data() + t.byte_size();
+  };
+  const auto value_within = [&](const RuntimeValue& value) { return value.is_tensor() && within(value.tensor()); };
+  return in_arena(tensor) || std::ranges::any_of(arrived_, value_within) ||
+         std::ranges::any_of(aligned_, value_within) || std::ranges::any_of(outputs_, within);
+}
+
 Status Frame::own(RuntimeValue& value) const {
-  if (arena_.data() == nullptr) return {};
   if (value.is_tensor()) {
-    if (in_arena(value.tensor())) value = RuntimeValue(TRY(deep_copy(value.tensor())));
+    if (is_borrowed(value.tensor())) value = RuntimeValue(TRY(deep_copy(value.tensor())));
   } else if (value.is_sequence()) {
     std::vector<RuntimeValue> elements = value.elements();
     for (RuntimeValue& element : elements) TRY(own(element));
