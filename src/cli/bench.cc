@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "cli/bench_tool.h"
 #include "cli/command.h"
 #include "cli/engine.h"
 #include "cli/inputs.h"
@@ -24,10 +25,10 @@ constexpr double kUnstable = 0.05;  // deviation over mean from which the number
 constexpr double kShortRun = 1e-4;  // seconds
 
 struct Options {
-  std::string file;
+  std::string file, vs, batch;
   int threads = 0, streams = 1;
   double duration = 3, warmup_ms = 200;
-  bool profile = false;
+  bool profile = false, ops = false;
   InputFlags inputs;
   BuildFlags build;
 };
@@ -169,9 +170,40 @@ Result<int> bench(Console& console, const Options& options) {
   return 0;
 }
 
+// --vs and --ops: what the benchmark of the checkout is asked. Options that only this program knows are refused there.
+Result<std::vector<std::string>> words_for_tool(const Console& console, const CLI::App& app, const Options& options) {
+  const std::string mode = options.ops ? "--ops" : "--vs";
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string name = option->get_name();
+    const bool shared = name == mode || name == "--cpu" || name == "--json" || name == "--quiet" ||
+                        name == "--verbose" ||
+                        (!options.ops && (name == "file" || name == "--threads" || name == "--batch"));
+    if (option->count() > 0 && !shared)
+      return usage_error(fmt::format("{} has no meaning beside {}", name, mode), name, "see burnish bench --help");
+  }
+  std::vector<std::string> words = {mode};
+  if (!options.ops) words.push_back(options.vs);
+  if (app.get_option("--cpu")->count() > 0) words.insert(words.end(), {"--cpu", options.build.cpu});
+  if (console.json && options.ops) words.push_back("--benchmark_format=json");
+  if (options.ops) return words;
+  words.insert(words.end(), {"--threads", std::to_string(thread_count(options.threads))});
+  if (!options.batch.empty()) words.insert(words.end(), {"--batch", options.batch});
+  if (console.json) words.insert(words.end(), {"--json", "-"});
+  const std::filesystem::path file = options.file;
+  if (file.extension() == ".plan")
+    return usage_error("other engines do not take a plan", options.file, "give the model, as .onnx");
+  std::error_code ignored;
+  if (!options.file.empty())
+    words.insert(words.end(),
+                 {"--", std::filesystem::exists(file, ignored) ? std::filesystem::absolute(file, ignored).string()
+                                                               : options.file});
+  return words;
+}
+
 Action setup(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("file", options->file, "Model or engine")->required()->type_name("MODEL|ENGINE");
+  app.add_option("file", options->file, "Model or engine; with --vs an .onnx file or the name of a network")
+      ->type_name("MODEL|ENGINE");
   add_input_flags(app, options->inputs);
   add_threads(app, options->threads);
   app.add_option("--streams", options->streams, "Runs at the same time, each with its own threads")
@@ -187,8 +219,22 @@ Action setup(CLI::App& app) {
       ->type_name("MS")
       ->capture_default_str();
   app.add_flag("--profile", options->profile, "The time of every layer");
+  CLI::Option* vs = app.add_option("--vs", options->vs,
+                                   "Beside other engines, installed into build/: ort, openvino, inductor, mnn, ncnn, "
+                                   "tensorflow, or all. Needs a checkout")
+                        ->type_name("ENGINE,...");
+  app.add_option("--batch", options->batch, "With --vs: sizes of the batch")->type_name("N,...")->needs(vs);
+  app.add_flag("--ops", options->ops,
+               "Each family of kernels over a list of shapes, in fractions of peak. Needs a checkout")
+      ->excludes(vs);
   add_engine_flags(app, options->build);
-  return [options](Console& console) { return bench(console, *options); };
+  return [options, &app](Console& console) -> Result<int> {
+    if (!options->ops && options->vs.empty()) {
+      if (options->file.empty()) return usage_error("file is required", "bench", "see burnish bench --help");
+      return bench(console, *options);
+    }
+    return std::unexpected(become_bench_tool(TRY(words_for_tool(console, app, *options))));
+  };
 }
 
 }  // namespace
@@ -197,7 +243,10 @@ constinit const Command kBench = {"bench", "Measure latency, throughput and memo
                                   R"(  burnish bench resnet50.plan
   burnish bench resnet50.plan --threads 1 --duration 10 --profile
   burnish bench resnet50.onnx --shapes "x=f32[8,3,224,224]"   a batch of 8, built for it
-  burnish bench resnet50.plan --streams 2 --threads 1         two runs at a time)",
+  burnish bench resnet50.plan --streams 2 --threads 1         two runs at a time
+  burnish bench resnet50.onnx --vs ort,openvino               beside other engines, by turns
+  burnish bench --vs all --batch 1,8                          all networks of the benchmark
+  burnish bench --ops                                         kernels, in fractions of peak)",
                                   setup};
 
 }  // namespace burnish::cli

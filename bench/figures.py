@@ -1,4 +1,4 @@
-"""What ./dev bench computes: statistics, differences, limits, inputs, and how busy the machine is."""
+"""What ./dev bench computes: statistics, differences, limits, and how busy the machine is."""
 
 import datetime
 import math
@@ -8,11 +8,6 @@ import platform
 import time
 
 import numpy as np
-
-from bench_engines import BenchError
-
-SIZES = {"T": 128}  # of symbols in the zoo's networks; a batch is 1
-HIGHEST = {"input_ids": 999}  # of the whole numbers that an input gets: others are masks or two kinds
 
 
 def percentile(ordered, percent):
@@ -43,58 +38,6 @@ def difference(ours, theirs):
         error, largest = np.abs(a[finite] - b[finite]).max(initial=0), np.abs(b[finite]).max(initial=0)
         worst = max(worst, error / largest if largest > 0 else (math.inf if error > 0 else 0.0))
     return float(worst)
-
-
-def inputs_of(onnx_file):
-    """(name, dtype, dims) of the inputs, where open dims are strings."""
-    import onnx
-    try:
-        graph = onnx.load(onnx_file, load_external_data=False).graph
-    except Exception as error:  # protobuf's or the system's
-        raise BenchError(f"{onnx_file} cannot be read as ONNX: {error}") from None
-    weights = {w.name for w in graph.initializer}
-    inputs = []
-    for value in graph.input:
-        if value.name in weights:
-            continue
-        tensor = value.type.tensor_type
-        dims = [d.dim_value if d.HasField("dim_value") else d.dim_param or f"{value.name}.{i}"
-                for i, d in enumerate(tensor.shape.dim)]
-        dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type))
-        if dtype.kind not in "fiub":
-            raise BenchError(f"input '{value.name}' holds {dtype}: no values are made up for it")
-        inputs.append((value.name, dtype, dims))
-    return inputs
-
-
-def sizes_of(inputs, given):
-    """Symbol -> number, of inputs as (name, dtype, dims): a first dim is the batch."""
-    sizes = {}
-    for name, _, dims in inputs:
-        for axis, dim in enumerate(dims):
-            if isinstance(dim, str):
-                size = given.get(dim, SIZES.get(dim, 1 if axis == 0 else None))
-                if size is None:
-                    raise BenchError(f"input '{name}' leaves the size '{dim}' open: give it with --size {dim}=NUMBER")
-                sizes[dim] = size
-    return sizes
-
-
-def values_of(inputs, sizes):
-    """Seeded ones, the same on every machine."""
-    random, values = np.random.default_rng(0), {}
-    for name, dtype, dims in inputs:
-        shape = [sizes.get(d, d) for d in dims]
-        if np.issubdtype(dtype, np.floating):
-            values[name] = random.standard_normal(shape).astype(dtype)
-        else:
-            values[name] = random.integers(0, HIGHEST.get(name, 1), shape, endpoint=True).astype(dtype)
-    return values
-
-
-def type_text(array):
-    kind = "bool" if array.dtype.kind == "b" else f"{array.dtype.kind}{array.dtype.itemsize * 8}"
-    return f"{kind}[{','.join(map(str, array.shape))}]"
 
 
 def first_answer_limit(start_ms, weight_bytes, run_ms):

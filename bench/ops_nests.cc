@@ -1,22 +1,14 @@
-// Nests as networks have them, on one core: microseconds, bytes a second beside a copy of as many bytes, milliseconds to
-// compile. usage: bench_nests [level [name part]]
+// Nests as networks have them: bytes a second beside a copy of as many bytes.
 
-#include <algorithm>
-#include <chrono>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
-#include <vector>
 
+#include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
-#include "kernels/cpu/cpu_target.h"
-#include "tests/support/mapped_code.h"
+#include "bench/ops.h"
 
-namespace burnish {
+namespace burnish::ops_bench {
 namespace {
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 struct Case {
   const char* name;
@@ -157,81 +149,42 @@ const Case kCases[] = {
        %0: f32 = x[i, -1*k + 63] y[i, k] = %0 })"},
 };
 
-int run(int argc, char** argv) {
-  CpuFeatures cpu = host_cpu();
-  if (argc > 1) cpu.level = std::clamp(std::atoi(argv[1]), 2, cpu.level);
-  const char* only = argc > 2 ? argv[2] : "";
-  const CpuTarget target(cpu);
-  fmt::print("{}\n", target.name());
-  for (const Case& test : kCases) {
-    if (!std::strstr(test.name, only)) continue;
-    auto nest = parse_nest(test.text);
-    if (!nest || !verify(*nest)) {
-      fmt::print("{}: {}\n", test.name, nest ? verify(*nest).error().message() : nest.error().message());
-      return 1;
-    }
-    const Kernel kernel{{}, *nest};
-    std::vector<Storage> storages;
-    std::vector<std::unique_ptr<void, decltype(&std::free)>> memory;
-    std::vector<void*> pointers;
-    std::size_t total = 0;
-    for (std::size_t i = 0; i < nest->operands.size(); ++i) {
-      const Type& type = nest->operands[i].type;
-      Format format = Format::plain(type.dtype, type.rank());
-      if (!test.orders.empty()) format.order = test.orders[i];
-      storages.push_back(dense_storage(format, type.dims));
-      const auto bytes = static_cast<std::size_t>(type.element_count().value()) * byte_size(type.dtype);
-      // A table is not read as a whole.
-      total += std::strstr(test.name, "table") && i == 1 ? 0 : bytes;
-      memory.emplace_back(std::aligned_alloc(64, (bytes + 127) / 64 * 64), &std::free);
-      std::memset(memory.back().get(), 0, bytes);
-      if (type.dtype == DType::f32)
-        for (std::size_t e = 0; e < bytes / 4; ++e)
-          static_cast<float*>(memory.back().get())[e] = static_cast<float>(e % 97) / 16.0f - 3.0f;
-      pointers.push_back(memory.back().get());
-    }
-    std::string why;
-    const auto tactics = target.tactics(kernel, &why);
-    if (tactics.empty()) {
-      fmt::print("{}: {}\n", test.name, why);
-      return 1;
-    }
-    double compile = 1e9, seconds = 1e9, copy = 1e9;
-    Result<Emitted> emitted = internal_error("not emitted");
-    for (int i = 0; i < 5; ++i) {
-      const double start = now();
-      emitted = target.emit(kernel, tactics[0], storages);
-      compile = std::min(compile, now() - start);
-      if (!emitted) break;
-    }
-    if (!emitted) {
-      fmt::print("{}: {}\n", test.name, emitted.error().message());
-      return 1;
-    }
-    const std::unique_ptr<void, decltype(&std::free)> scratch(
-        std::aligned_alloc(64, static_cast<std::size_t>(emitted->scratch_bytes.value() + 127) / 64 * 64), &std::free);
-    const MappedCode code(*emitted);
-    const KernelArgs args{pointers.data(), nullptr, scratch.get()};
-    const int64_t tasks = emitted->tasks.value(), grain = emitted->grain.value();
-    const std::vector<char> from(total / 2, 1);
-    std::vector<char> to(total / 2);
-    // Interleaved, so that both meet the same neighbours.
-    for (double end = now() + 0.3; now() < end;) {
-      double start = now();
-      for (int64_t task = 0; task < tasks; task += grain) code.function()(&args, task, std::min(tasks, task + grain));
-      seconds = std::min(seconds, now() - start);
-      start = now();
-      std::memcpy(to.data(), from.data(), from.size());
-      copy = std::min(copy, now() - start);
-    }
-    fmt::print("{:26} {:9.1f} us {:7.2f} GB/s, a copy {:7.2f}; {:5} tasks of {:4}; {:5.1f} ms, {:6} bytes of code\n",
-               test.name, seconds * 1e6, static_cast<double>(total) / seconds / 1e9,
-               static_cast<double>(total) / copy / 1e9, tasks, grain, compile * 1e3, emitted->code.size());
+void measure(benchmark::State& state, const CpuTarget& target, const Case& test) {
+  auto nest = parse_nest(test.text);
+  if (!nest) return state.SkipWithError(nest.error().message().c_str());
+  const Kernel kernel{{}, *nest};
+  std::vector<Format> formats;
+  double total = 0;
+  for (std::size_t i = 0; i < nest->operands.size(); ++i) {
+    const Type& type = nest->operands[i].type;
+    Format format = Format::plain(type.dtype, type.rank());
+    if (!test.orders.empty()) format.order = test.orders[i];
+    formats.push_back(std::move(format));
+    // A table is not read as a whole.
+    if (!std::strstr(test.name, "table") || i != 1)
+      total += static_cast<double>(type.element_count().value() * byte_size(type.dtype));
   }
-  return 0;
+  std::string why;
+  const auto tactics = target.tactics(kernel, &why);
+  if (tactics.empty()) return state.SkipWithError(why.c_str());
+  const auto runnable = Runnable::make(target, kernel, tactics[0], std::move(formats));
+  if (!runnable) return state.SkipWithError(runnable.error().message().c_str());
+  (*runnable)->run();
+  for (auto _ : state) (*runnable)->run();
+  const double rate = copy_rate(total);
+  state.counters["of_copy"] = benchmark::Counter(total / rate, benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["compile_ms"] = (*runnable)->compile_seconds() * 1e3;
 }
 
 }  // namespace
-}  // namespace burnish
 
-int main(int argc, char** argv) { return burnish::run(argc, argv); }
+void register_nests(const CpuTarget& target) {
+  for (const Case& test : kCases)
+    benchmark::RegisterBenchmark(fmt::format("nest/{}", test.name).c_str(),
+                                 [&target, &test](benchmark::State& state) { measure(state, target, test); })
+        ->Unit(benchmark::kMicrosecond)
+        ->UseRealTime()
+        ->MinTime(0.1);
+}
+
+}  // namespace burnish::ops_bench
