@@ -14,7 +14,7 @@ Status infer(InferContext& c) {
                      " values where the node has " + std::to_string(c.result_count()));
     TRY(infer_region(node.region(r), false));
   }
-  const Symbols outer = outer_symbols(node);
+  const OuterSymbols outer(node);
   for (std::size_t i = 0; i < c.result_count(); ++i) {
     const Type& a = node.region(0).outputs()[i].value->type();
     const Type& b = node.region(1).outputs()[i].value->type();

@@ -10,7 +10,7 @@ bool is_maybe(const Type& input, const Type& given) {
 }
 
 // Whether the input of the body holds every value of `given`: its own symbols hold anything.
-bool accepts(const Type& input, const Type& given, const Symbols& outer) {
+bool accepts(const Type& input, const Type& given, const OuterSymbols& outer) {
   if (is_maybe(input, given)) return true;
   if (input.kind != given.kind) return false;
   if (!input.is_tensor()) return true;
@@ -25,7 +25,7 @@ bool accepts(const Type& input, const Type& given, const Symbols& outer) {
 }
 
 // The input's type made general enough for `given`, too.
-Result<Type> widen(InferContext& c, const Type& input, const Type& given, const Symbols& outer, Graph& region) {
+Result<Type> widen(InferContext& c, const Type& input, const Type& given, const OuterSymbols& outer, Graph& region) {
   if (is_maybe(input, given)) return input;
   if (input.kind != given.kind || (input.is_tensor() && input.dtype != given.dtype))
     return c.error("the loop carries " + input.text() + " into an iteration and " + given.text() + " out of it");
@@ -59,7 +59,7 @@ Status infer(InferContext& c) {
     if (c.has(i) && !is_single(c.type(i))) return c.error("trip count and condition must be scalars");
   body.input(0)->set_type(Type::tensor(DType::i64, {}));
   body.input(1)->set_type(Type::tensor(DType::boolean, {}));
-  const Symbols outer = outer_symbols(node);
+  const OuterSymbols outer(node);
   bool again = false;
   for (std::size_t k = 0; k < carried; ++k) {
     if (!c.has(k + 2)) return c.error("carried value " + std::to_string(k) + " is missing");

@@ -53,7 +53,7 @@ Result<Plan> plan(const NodeView& c) {
 Status infer(InferContext& c) {
   Plan p = TRY(plan(c));
   Graph& body = c.node().region(0);
-  const Symbols outer = outer_symbols(c.node());
+  const OuterSymbols outer(c.node());
   Dim trips = c.type(p.states).dims[idx(p.input_axes[0])];
   bool again = false;
   const auto give = [&](std::size_t i, const Type& type) {

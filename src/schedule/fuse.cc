@@ -92,6 +92,8 @@ bool binds_symbols(const Value& value, const SymbolSet& early) {
 namespace {
 
 constexpr double kCheap = 24;  // instructions an element that may be repeated instead of stored and loaded
+// Of a fused nest. Beyond, loads and stores between two kernels are a small part of the work, and compiling takes its square.
+constexpr std::size_t kMostExpressions = 256, kMostOperands = 32;
 
 // Slices that go backwards are kernels: memory is read in its own direction everywhere else.
 bool goes_backwards(const Node& node) {
@@ -321,7 +323,17 @@ class Fuser {
     return units_[producer].kind == Unit::Kind::kernel && !late_[producer] && !depends(consumer, producer, consumer);
   }
 
+  bool too_large(const Unit& a, const Unit& b) const {
+    return a.kernel.nest.expressions.size() + b.kernel.nest.expressions.size() > kMostExpressions ||
+           a.operands.size() + b.operands.size() > kMostOperands;
+  }
+
   bool take(std::size_t producer, std::size_t consumer) {
+    if (too_large(units_[producer], units_[consumer])) {
+      notes_.push_back({"fuse.epilogue", units_[consumer].name, fmt::format("not fused with {}", units_[producer].name),
+                        "one kernel of both would be too large", ""});
+      return false;
+    }
     Group group = group_of(units_[producer]);
     const Group ours = group_of(units_[consumer]);
     if (!append(group, ours)) return false;
@@ -376,6 +388,7 @@ class Fuser {
     if (producer.kind != Unit::Kind::kernel || late_[p->second]) return false;
     if (producer.kernel.anchor || !is_pointwise(producer.kernel.nest)) return false;
     if (producer.outputs().size() != 1 || is_needed(value, number, number)) return false;
+    if (too_large(units_[number], producer)) return false;
     const double cost = pointwise_cost(producer.kernel.nest);
     // An element that is read more often than once is computed more often.
     const auto size = [](const Dims& dims) {

@@ -7,6 +7,8 @@
 namespace burnish {
 namespace {
 
+using Symbols = std::set<std::string, std::less<>>;
+
 void add_symbols(const Type& type, Symbols& symbols) {
   for (const Dim& d : type.dims)
     if (!d.is_constant())
@@ -14,26 +16,31 @@ void add_symbols(const Type& type, Symbols& symbols) {
   if (type.element != nullptr) add_symbols(*type.element, symbols);
 }
 
-bool all_outer(const Dim& d, const Symbols& outer) {
+bool all_outer(const Dim& d, const OuterSymbols& outer) {
   return d.is_constant() || std::ranges::all_of(d.symbols(), [&](const std::string& s) { return outer.contains(s); });
 }
 
 }  // namespace
 
-Symbols outer_symbols(const Node& node) {
-  Symbols symbols;
-  for (const Graph* graph = node.graph(); graph != nullptr; graph = graph->parent()) {
-    for (const auto& input : graph->inputs()) add_symbols(input->type(), symbols);
-    for (const auto& other : graph->nodes()) {
-      if (other.get() == &node) continue;
-      for (std::size_t i = 0; i < other->result_count(); ++i)
-        if (other->result(i) != nullptr) add_symbols(other->result(i)->type(), symbols);
+void OuterSymbols::add(const Type& type) { add_symbols(type, added_); }
+
+bool OuterSymbols::contains(std::string_view name) const {
+  if (added_.contains(name)) return true;
+  if (!around_) {
+    around_.emplace();
+    for (const Graph* graph = node_.graph(); graph != nullptr; graph = graph->parent()) {
+      for (const auto& input : graph->inputs()) add_symbols(input->type(), *around_);
+      for (const auto& other : graph->nodes()) {
+        if (other.get() == &node_) continue;
+        for (std::size_t i = 0; i < other->result_count(); ++i)
+          if (other->result(i) != nullptr) add_symbols(other->result(i)->type(), *around_);
+      }
     }
   }
-  return symbols;
+  return around_->contains(name);
 }
 
-Type outside(InferContext& c, const Type& type, const Symbols& outer) {
+Type outside(InferContext& c, const Type& type, const OuterSymbols& outer) {
   Type result = type;
   for (Dim& d : result.dims)
     if (!all_outer(d, outer)) d = c.fresh();
@@ -95,8 +102,8 @@ Status infer_again(Graph& region) {
       value->set_contents(std::nullopt);
     }
   });
-  Symbols known = outer_symbols(*region.owner());
-  for (const auto& input : region.inputs()) add_symbols(input->type(), known);
+  OuterSymbols known(*region.owner());
+  for (const auto& input : region.inputs()) known.add(input->type());
   Replacements values;
   for (const auto& node : region.nodes()) {
     if (!values.empty()) replace_in_attributes(*node, values);

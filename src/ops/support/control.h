@@ -1,18 +1,31 @@
 #pragma once
 // What if, loop and scan share: types that cross a region's border.
 
+#include <optional>
 #include <set>
+#include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "ops/operator.h"
 
 namespace burnish {
 
-using Symbols = std::set<std::string, std::less<>>;
-// Symbols that mean something outside the regions of `node`: those of all values of the graphs around it.
-Symbols outer_symbols(const Node& node);
+// Symbols that mean something outside the regions of a node: those of all values of the graphs around it. Gathered when first
+// asked for, as most types have none.
+class OuterSymbols {
+ public:
+  explicit OuterSymbols(const Node& node) : node_(node) {}
+  bool contains(std::string_view name) const;
+  void add(const Type& type);
+
+ private:
+  const Node& node_;
+  std::set<std::string, std::less<>> added_;
+  mutable std::optional<std::set<std::string, std::less<>>> around_;
+};
 // The type as seen outside: dims that hold a symbol born inside become fresh ones.
-Type outside(InferContext& c, const Type& type, const Symbols& outer);
+Type outside(InferContext& c, const Type& type, const OuterSymbols& outer);
 // One type for values of both: dims that differ become fresh, different ranks unknown. An error for different kinds.
 Result<Type> join_types(InferContext& c, const Type& a, const Type& b);
 // Types inside a region, from its inputs' types alone when `again` (what was declared there no longer holds).
