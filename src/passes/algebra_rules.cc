@@ -1,6 +1,10 @@
 #include "passes/algebra_rules.h"
 
+#include <algorithm>
 #include <cmath>
+
+#include "ops/support/strided.h"
+#include "passes/bounds.h"
 
 namespace burnish::passes {
 
@@ -19,17 +23,34 @@ bool y_is_smaller(const Match& m) {
 // neg of a constant is folded, not moved about.
 bool y_varies(const Match& m) { return constant_of(m.value("y")) == nullptr; }
 
-// 1/c is finite and, where it matters, not a denormal that some processors flush.
+// c and 1/c keep all their bits: neither overflows nor is a denormal, which some processors flush.
 template <bool kPowersOfTwo>
 bool c_divides(const Match& m) {
   const Tensor* c = constant_of(m.value("c"));
-  double low = c->dtype() == DType::f16 ? 1e-4 : 1e-30;
+  const FloatRange range = float_range(c->dtype());
   for (int64_t i = 0; i < c->elements(); ++i) {
     double v = std::abs(c->real_at(i));
     int exponent;
-    if (!(v > low && v < 1 / low) || (kPowersOfTwo && std::frexp(v, &exponent) != 0.5)) return false;
+    if (!range.holds(v) || !range.holds(1 / v) || (kPowersOfTwo && std::frexp(v, &exponent) != 0.5)) return false;
   }
   return true;
+}
+
+// As y_is_smaller, and 1/y does not overflow. That half of the numbers have a reciprocal of fewer bits in f16 and bf16 is
+// why it is for the wider types.
+bool y_is_smaller_and_divides(const Match& m) {
+  const Value* y = m.value("y");
+  const DType dtype = y->type().dtype;
+  return (dtype == DType::f32 || dtype == DType::f64) && y_is_smaller(m) &&
+         least(y) >= float_range(dtype).smallest_normal;
+}
+
+// Powers of negative infinity and of -0 are those of their magnitudes; roots are not.
+bool x_is_never_negative(const Match& m) { return never_negative(m.value("x")); }
+
+template <bool kNegative>
+bool zero_has_sign(const Match& m) {
+  return std::signbit(*splat(m.value("z"))) == kNegative;
 }
 
 // Both constants together have no more elements than the larger of them, so that folding them costs no memory.
@@ -43,12 +64,72 @@ bool constants_stay_small(const Match& m) {
          }());
 }
 
+// Of all pairs of elements that meet when a and b are broadcast to each other. Both are floats of one dtype.
+template <class F>
+bool all_pairs(const Match& m, F&& fits) {
+  const Tensor *a = constant_of(m.value("a")), *b = constant_of(m.value("b"));
+  auto dims = broadcast_sizes(a->dims(), b->dims());
+  if (!dims) return false;
+  const Sizes a_strides = broadcast_strides(a->dims(), *dims), b_strides = broadcast_strides(b->dims(), *dims);
+  if (element_count(*dims) == 0) return true;
+  Sizes position(dims->size(), 0);
+  do {
+    int64_t at_a = 0, at_b = 0;
+    for (std::size_t i = 0; i < position.size(); ++i) {
+      at_a += position[i] * a_strides[i];
+      at_b += position[i] * b_strides[i];
+    }
+    if (!fits(a->real_at(at_a), b->real_at(at_b))) return false;
+  } while (next_position(position, *dims));
+  return true;
+}
+
+// a b stands for both: it neither overflows nor loses bits, and is 0 only where a or b is.
+bool product_fits(const Match& m) {
+  if (!constants_stay_small(m)) return false;
+  const DType dtype = constant_of(m.value("a"))->dtype();
+  const FloatRange range = float_range(dtype);
+  return all_pairs(m, [&](double a, double b) {
+    const double product = rounded(dtype, a * b);
+    return product == 0 ? a == 0 || b == 0 : range.holds(std::abs(product));
+  });
+}
+
+// a + b stands for both: it does not overflow, neither vanishes in the other, and they do not cancel (who adds a large
+// number to take it off again wants the rounding).
+bool sum_fits(const Match& m) {
+  constexpr double kPart = 0x1p-7;
+  if (!constants_stay_small(m)) return false;
+  const DType dtype = constant_of(m.value("a"))->dtype();
+  const FloatRange range = float_range(dtype);
+  return all_pairs(m, [&](double a, double b) {
+    const double sum = a + b, kept = rounded(dtype, sum), b_in_sum = sum - a;
+    const double lost = (sum - kept) + ((a - (sum - b_in_sum)) + (b - b_in_sum));
+    a = std::abs(a), b = std::abs(b);
+    return std::abs(kept) <= range.largest && std::abs(lost) <= kPart * std::min(a, b) &&
+           std::abs(kept) >= kPart * std::max(a, b);
+  });
+}
+
+// As factors of one x: of one sign, or an infinite x would give NaN on one side and not on the other.
+bool factors_fit(const Match& m) {
+  if (!constants_stay_small(m)) return false;
+  const DType dtype = constant_of(m.value("a"))->dtype();
+  const FloatRange range = float_range(dtype);
+  return all_pairs(m, [&](double a, double b) {
+    return (a > 0) == (b > 0) && a != 0 && b != 0 && range.holds(std::abs(rounded(dtype, a + b)));
+  });
+}
+
 constexpr bool kInexact = false;
 
 constexpr AlgebraRule kRules[] = {
     // neutral elements
-    {"add_zero", "add(x, 0)", "x", numbers},
-    {"sub_zero", "sub(x, 0)", "x", numbers},
+    {"add_zero", "add(x, 0)", "x", signed_ints},
+    {"add_negative_zero", "add(x, z:-0)", "x", floats, true, false, zero_has_sign<true>},
+    {"add_zero_floats", "add(x, 0)", "x", floats, kInexact},  // -0 + 0 is 0
+    {"sub_zero", "sub(x, 0)", "x", signed_ints},
+    {"sub_zero_floats", "sub(x, z:0)", "x", floats, true, false, zero_has_sign<false>},
     {"mul_one", "mul(x, 1)", "x", numbers},
     {"div_one", "div(x, 1)", "x", numbers},
     {"pow_one", "pow(x, 1)", "x", numbers},
@@ -85,7 +166,8 @@ constexpr AlgebraRule kRules[] = {
     {"not_le", "logical_not(le(x, y))", "gt(x, y)", signed_ints, true, true},
     {"not_ge", "logical_not(ge(x, y))", "lt(x, y)", signed_ints, true, true},
     // signs
-    {"zero_sub", "sub(0, x)", "neg(x)", numbers},
+    {"zero_sub", "sub(0, x)", "neg(x)", signed_ints},
+    {"zero_sub_floats", "sub(0, x)", "neg(x)", floats, kInexact},  // 0 - 0 is 0
     {"mul_minus_one", "mul(x, -1)", "neg(x)", numbers},
     {"add_neg", "add(x, neg(y))", "sub(x, y)", numbers, true, false, y_varies},
     {"sub_neg", "sub(x, neg(y))", "add(x, y)", numbers, true, false, y_varies},
@@ -95,23 +177,23 @@ constexpr AlgebraRule kRules[] = {
     // cheaper functions
     {"square", "pow(x, 2)", "mul(x, x)", floats},
     {"cube", "pow(x, 3)", "mul(mul(x, x), x)", floats, kInexact},
-    {"square_root", "pow(x, 0.5)", "sqrt(x)", floats, kInexact},
-    {"inverse_square_root", "pow(x, -0.5)", "rsqrt(x)", floats, kInexact},
+    {"square_root", "pow(x, 0.5)", "sqrt(x)", floats, kInexact, false, x_is_never_negative},
+    {"inverse_square_root", "pow(x, -0.5)", "rsqrt(x)", floats, kInexact, false, x_is_never_negative},
     {"inverse", "pow(x, -1)", "reciprocal(x)", floats, kInexact},
     {"one_over", "div(1, x)", "reciprocal(x)", floats},
     {"reciprocal_of_sqrt", "reciprocal(sqrt(x))", "rsqrt(x)", floats, kInexact, true},
-    {"sqrt_of_reciprocal", "sqrt(reciprocal(x))", "rsqrt(x)", floats, kInexact, true},
+    {"sqrt_of_reciprocal", "sqrt(reciprocal(x))", "rsqrt(x)", floats, kInexact, true, x_is_never_negative},
     {"divide_by_sqrt", "div(x, sqrt(y))", "mul(x, rsqrt(y))", floats, kInexact, true, y_is_smaller},
-    {"divide_by_smaller", "div(x, y)", "mul(x, reciprocal(y))", floats, kInexact, false, y_is_smaller},
+    {"divide_by_smaller", "div(x, y)", "mul(x, reciprocal(y))", floats, kInexact, false, y_is_smaller_and_divides},
     {"divide_by_power_of_two", "div(x, #c)", "mul(x, reciprocal(#c))", floats, true, false, c_divides<true>},
     {"divide_by_constant", "div(x, #c)", "mul(x, reciprocal(#c))", floats, kInexact, false, c_divides<false>},
     {"sigmoid_spelled_out", "reciprocal(add(exp(neg(x)), 1))", "sigmoid(x)", floats, kInexact},
     // constants meet
-    {"add_add_floats", "add(add(x, #a), #b)", "add(x, add(#a, #b))", floats, kInexact, false, constants_stay_small},
+    {"add_add_floats", "add(add(x, #a), #b)", "add(x, add(#a, #b))", floats, kInexact, false, sum_fits},
     {"add_add_ints", "add(add(x, #a), #b)", "add(x, add(#a, #b))", signed_ints, true, false, constants_stay_small},
-    {"mul_mul_floats", "mul(mul(x, #a), #b)", "mul(x, mul(#a, #b))", floats, kInexact, false, constants_stay_small},
+    {"mul_mul_floats", "mul(mul(x, #a), #b)", "mul(x, mul(#a, #b))", floats, kInexact, false, product_fits},
     {"mul_mul_ints", "mul(mul(x, #a), #b)", "mul(x, mul(#a, #b))", signed_ints, true, false, constants_stay_small},
-    {"factor", "add(mul(x, #a), mul(x, #b))", "mul(x, add(#a, #b))", floats, kInexact, true, constants_stay_small},
+    {"factor", "add(mul(x, #a), mul(x, #b))", "mul(x, add(#a, #b))", floats, kInexact, true, factors_fit},
 };
 
 }  // namespace
@@ -120,10 +202,12 @@ std::span<const AlgebraRule> algebra_rules() { return kRules; }
 
 bool dtype_allowed(AlgebraRule::Numbers numbers_of_rule, DType dtype) {
   NumberClass c = number_class(dtype);
+  // Smaller floats are stored, not computed with; some have neither zero nor sign.
+  const bool is_real = c == NumberClass::real && byte_size(dtype) >= 2;
   switch (numbers_of_rule) {
-    case floats: return c == NumberClass::real;
+    case floats: return is_real;
     case signed_ints: return c == NumberClass::signed_int;
-    case numbers: return c == NumberClass::real || c == NumberClass::signed_int;
+    case numbers: return is_real || c == NumberClass::signed_int;
     case booleans: return c == NumberClass::boolean;
     case any: return c != NumberClass::string && c != NumberClass::complex;
   }

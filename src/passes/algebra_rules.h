@@ -15,7 +15,7 @@ struct AlgebraRule {
   std::string_view pattern;  // variables p and q are booleans; the others have a dtype of `numbers`
   std::string_view replacement;
   Numbers numbers = Numbers::any;
-  bool exact = true;  // the same bits (up to the sign of zero); the others are skipped under --exact
+  bool exact = true;  // the same bits, the sign of zero included, for all there is; others are skipped under --exact
   // Applies only if all inner values die with the match; for rules that would otherwise add work.
   bool needs_closed = false;
   bool (*condition)(const Match&) = nullptr;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "passes/bounds.h"
 #include "passes/match.h"
 #include "passes/passes.h"
 
@@ -18,7 +19,7 @@ constexpr std::size_t kCopied = 1 << 20;
 // A node that is linear in its operand 0, with constant weights.
 struct Anchor {
   Node* node = nullptr;
-  const Tensor* weight = nullptr;
+  const Tensor* weight = nullptr;         // of two bytes an element or more
   std::size_t out_axis = 0, in_axis = 0;  // of the weight
   int64_t channel = 0;                    // axis of the result that out_axis becomes; from the end when negative
   int64_t groups = 1;
@@ -73,8 +74,20 @@ std::optional<Anchor> find_anchor(Value* value) {
 
 using Numbers = std::vector<double>;
 
-bool all_finite(const Numbers& v) {
-  return std::ranges::all_of(v, [](double x) { return std::isfinite(x) && std::abs(x) < 1e30; });
+// What is added in place of something else is well below the type's limit: a sum on the way to a result can then
+// overflow only where the result nearly does.
+bool can_be_added(DType dtype, const Numbers& v) {
+  const double limit = float_range(dtype).largest / 16;
+  return std::ranges::all_of(v, [&](double x) { return std::abs(x) <= limit; });
+}
+
+// Numbers below this lose bits that matter. Only f16 is so narrow that weights of real networks get there; what is that
+// small in the other types belongs to dead channels, and no input is so large that it would show.
+double smallest_factor(DType dtype) { return dtype == DType::f16 ? float_range(dtype).smallest_normal : 0; }
+
+bool can_be_factors(DType dtype, const Numbers& v) {
+  return can_be_added(dtype, v) &&
+         std::ranges::all_of(v, [&](double x) { return x == 0 || std::abs(x) >= smallest_factor(dtype); });
 }
 
 // The constant as one number for each of the `channels` along `axis` of a value of this rank; it must not vary elsewhere.
@@ -99,8 +112,9 @@ Result<Tensor> make_tensor(DType dtype, std::vector<int64_t> dims, const Numbers
   return tensor;
 }
 
-// The weight with each slice along the output (or input) axis multiplied by its channel's number.
-Result<Tensor> scaled(const Anchor& a, const Numbers& scale, bool output) {
+// The weight with each slice along the output (or input) axis multiplied by its channel's number. Nothing where the dtype
+// does not hold that: an element would overflow, or a slice's largest would be too small (others are lost beside it).
+Result<std::optional<Tensor>> scaled(const Anchor& a, const Numbers& scale, bool output) {
   const Tensor& w = *a.weight;
   Tensor result = TRY(Tensor::allocate(w.dtype(), w.dims()));
   std::size_t axis = output ? a.out_axis : a.in_axis;
@@ -109,11 +123,21 @@ Result<Tensor> scaled(const Anchor& a, const Numbers& scale, bool output) {
   // An input channel of a grouped convolution is known from its group, which the output channel tells.
   int64_t per_output = w.elements() / std::max<int64_t>(w.dims()[0], 1), outputs = w.dims()[0] / a.groups;
   Accessor<double> accessor(w.dtype());
+  const double largest = float_range(w.dtype()).largest;
+  Numbers before(scale.size(), 0.0), after(scale.size(), 0.0);  // the largest of each slice
   for (int64_t i = 0; i < w.elements(); ++i) {
     int64_t c = i / inner % size;
     if (!output && a.groups > 1) c += i / per_output / outputs * size;
-    accessor.store(result.mutable_data(), i, accessor.load(w.data(), i) * scale[static_cast<std::size_t>(c)]);
+    const auto slice = static_cast<std::size_t>(c);
+    const double from = accessor.load(w.data(), i);
+    accessor.store(result.mutable_data(), i, from * scale[slice]);
+    const double to = accessor.load(result.data(), i);
+    if (std::isfinite(from) && !(std::abs(to) <= largest)) return std::nullopt;
+    before[slice] = std::max(before[slice], std::abs(from));
+    after[slice] = std::max(after[slice], std::abs(to));
   }
+  for (std::size_t c = 0; c < scale.size(); ++c)
+    if (before[c] != 0 && scale[c] != 0 && after[c] < smallest_factor(w.dtype())) return std::nullopt;
   return result;
 }
 
@@ -171,10 +195,12 @@ std::optional<Linear> find_linear(Value* value) {
   return l;
 }
 
-// The anchor with another weight and bias, in place of `node`.
-Result<bool> rebuild(Node* node, const Linear& l, Tensor weight, const Numbers& bias, Value* input = nullptr) {
+// The anchor with another weight and bias, in place of `node`; not without a weight.
+Result<bool> rebuild(Node* node, const Linear& l, std::optional<Tensor> new_weight, const Numbers& bias,
+                     Value* input = nullptr) {
   const Anchor& a = l.anchor;
-  if (!all_finite(bias)) return false;
+  if (!new_weight || !can_be_added(new_weight->dtype(), bias)) return false;
+  Tensor weight = *std::move(new_weight);
   std::string source = a.node->source();
   if (!node->source().empty() && node->source() != source) source += (source.empty() ? "" : " + ") + node->source();
   Builder builder(*node->graph(), node, std::move(source));
@@ -210,7 +236,8 @@ std::optional<Affine> affine_of(const Node& norm, int64_t channels) {
     f.scale.push_back(p[0][c] / std::sqrt(p[3][c] + epsilon));
     f.shift.push_back(p[1][c] - p[2][c] * f.scale.back());
   }
-  if (!all_finite(f.scale) || !all_finite(f.shift)) return std::nullopt;
+  const DType dtype = norm.operand(0)->type().dtype;
+  if (!can_be_factors(dtype, f.scale) || !can_be_added(dtype, f.shift)) return std::nullopt;
   return f;
 }
 
@@ -253,7 +280,8 @@ Result<bool> fold_after(Node* node) {
     // An addition after an anchor that has no operand for it stays as it is, and two of them are algebra's.
     if (!is_mul && !l->anchor.has_bias_operand) continue;
     auto c = per_channel(node->operand(at), node->result()->type().rank(), l->anchor.channel, l->channels);
-    if (!c || !all_finite(*c)) continue;
+    const DType dtype = l->anchor.weight->dtype();
+    if (!c || !(is_mul ? can_be_factors(dtype, *c) : can_be_added(dtype, *c))) continue;
     Affine f{Numbers(c->size(), 1.0), Numbers(c->size(), 0.0)};
     (is_mul ? f.scale : f.shift) = *c;
     if (TRY(fold_affine(node, *l, f))) return true;
@@ -285,7 +313,9 @@ Result<bool> fold_before(Node* node) {
   for (std::size_t at : {1, 0}) {
     Value* other = before->operand(1 - at);
     auto c = per_channel(before->operand(at), x->type().rank(), anchor->channel, channels);
-    if (!c || !all_finite(*c) || !(other->type() == x->type()) || constant_of(other) != nullptr) continue;
+    const DType dtype = anchor->weight->dtype();
+    if (!c || !(is_mul ? can_be_factors(dtype, *c) : can_be_added(dtype, *c))) continue;
+    if (!(other->type() == x->type()) || constant_of(other) != nullptr) continue;
     // An anchor on the other side takes the constant for nothing.
     if (find_linear(other)) continue;
     if (is_mul) return rebuild(node, l, TRY(scaled(*anchor, *c, false)), l.bias, other);
