@@ -15,6 +15,7 @@ function(burnish_static name header library)
   target_link_libraries(burnish_${name} INTERFACE "${BURNISH_${name}_LIBRARY}")
 endfunction()
 burnish_static(xxhash xxhash.h libxxhash.a)
+burnish_static(sodium sodium.h libsodium.a)
 
 # llvm-config rather than LLVMConfig.cmake: that one insists on development packages that we never link.
 if(BURNISH_LLVM)

@@ -34,7 +34,7 @@ extern "C" {
 #endif
 
 /* Grows by one whenever functions are appended to the table. */
-#define BURNISH_API_VERSION 1
+#define BURNISH_API_VERSION 2
 
 typedef struct burnish_error burnish_error;
 typedef struct burnish_text burnish_text;
@@ -183,13 +183,25 @@ typedef struct burnish_build_options {
 typedef struct burnish_load_options {
   size_t size;
   const char* cpu; /* which image: NULL for the best one that this processor can run */
+  /* Where any is given, one of them must have signed the plan, else it is refused: BURNISH_REFUSED. Each is a file that
+     `burnish key new` made (NAME.pub), or the line in it. Where none is given, the environment variable
+     BURNISH_REQUIRE_KEY may name some, with commas between. */
+  const char* const* required_keys;
+  size_t required_key_count;
 } burnish_load_options;
+
+/* All zero but `size` means: the defaults. */
+typedef struct burnish_save_options {
+  size_t size;
+  const char* signing_key; /* NAME.key, or the line in it; NULL: as engine_save does */
+} burnish_save_options;
 
 typedef enum burnish_side { BURNISH_INPUT = 0, BURNISH_OUTPUT = 1 } burnish_side;
 
 typedef enum burnish_engine_part {
   BURNISH_ENGINE_DECISIONS = 0, /* JSON: what was decided, and why */
-  BURNISH_ENGINE_CPU = 1        /* processor features that the code needs; empty: none */
+  BURNISH_ENGINE_CPU = 1,       /* processor features that the code needs; empty: none */
+  BURNISH_ENGINE_SIGNER = 2     /* the public key that signed the plan and was required; empty: none was */
 } burnish_engine_part;
 
 typedef struct burnish_context_options {
@@ -311,6 +323,12 @@ typedef struct burnish_table {
   /* Shares the file's memory, which is read-only. */
   burnish_status (*checkpoint_tensor)(const burnish_checkpoint* checkpoint, const char* name,
                                       DLManagedTensorVersioned** tensor, burnish_error** error);
+
+  /* -- since version 2 */
+  /* engine_save with options (both libraries). A plan that was loaded is written as it is: a signature stays, unless
+     signing_key puts another in its place. */
+  burnish_status (*engine_save_as)(const burnish_engine* engine, const char* path, const burnish_save_options* options,
+                                   burnish_error** error);
 } burnish_table;
 
 #if defined(__GNUC__)

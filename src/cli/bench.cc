@@ -96,7 +96,8 @@ Result<Measured> measure(std::vector<Subject>& streams, const Inputs& inputs, co
 Result<int> bench(Console& console, const Options& options) {
   const int threads = thread_count(options.threads);
   const auto load_start = Clock::now();
-  const Engine engine = TRY(load_engine(console, TRY(open(options.file)), options.build, threads));
+  const Engine engine =
+      TRY(load_engine(console, TRY(open(options.file, options.build.require_keys)), options.build, threads));
   std::vector<Subject> streams;
   streams.push_back(TRY(Subject::of(engine.program, threads)));
   const double load = since(load_start) - engine.build_seconds;

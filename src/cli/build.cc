@@ -10,7 +10,7 @@ namespace burnish::cli {
 namespace {
 
 struct Options {
-  std::string model, output;
+  std::string model, output, key;
   int threads = 0;
   BuildFlags build;
 };
@@ -29,10 +29,12 @@ Json summary(const BuildResult& result) {
 
 Result<int> run(Console& console, const Options& options) {
   TRY(require_other_file(options.model, options.output));
+  std::optional<SecretKey> key;  // read first: a build takes time
+  if (!options.key.empty()) key = TRY(find_secret_key(options.key));
   Opened opened = TRY(open_known(options.model));
   const int64_t nodes = count_nodes(*opened.graph);
   const Built built = TRY(build_model(console, std::move(opened), options.build, options.threads));
-  TRY(save_engine(built, options.output));
+  TRY(save_engine(built, options.output, key ? &*key : nullptr));
   std::error_code code;
   const auto size = std::filesystem::file_size(options.output, code);
   const int64_t file_bytes = code ? 0 : static_cast<int64_t>(size);
@@ -52,7 +54,8 @@ Result<int> run(Console& console, const Options& options) {
                     {"build_ms", built.seconds * 1e3},
                     {"images", summary(result)},
                     {"decisions", result.decisions.size()},
-                    {"passes", passes}};
+                    {"passes", passes},
+                    {"key", key ? Json(key->public_key().text()) : Json()}};
   if (console.verbose)
     for (const auto& t : result.timings)
       if (t.changed) fmt::print(stderr, "{:>10}  {}\n", seconds_text(t.seconds), t.pass);
@@ -72,6 +75,8 @@ Action setup(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("model", options->model, "Model")->required()->type_name("MODEL");
   app.add_option("-o,--output", options->output, "The engine to write")->required()->type_name("ENGINE");
+  app.add_option("--sign-key", options->key, "Sign the engine with this secret key, as of `burnish key new`")
+      ->type_name("NAME.key");
   add_threads(app, options->threads);
   add_build_flags(app, options->build);
   return [options](Console& console) { return run(console, *options); };

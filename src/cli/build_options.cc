@@ -53,8 +53,18 @@ void add_build_flags(CLI::App& app, BuildFlags& flags) {
           ->allow_extra_args(false));
 }
 
+void add_key_flags(CLI::App& app, BuildFlags& flags) {
+  flags.engine_options.push_back(
+      app.add_option("--require-key", flags.require_keys,
+                     "Of an engine, refuse it unless this key has signed it, or another that is given so")
+          ->type_name("NAME.pub")
+          ->group(kGroup)
+          ->allow_extra_args(false));
+}
+
 void add_engine_flags(CLI::App& app, BuildFlags& flags) {
   add_build_flags(app, flags);
+  add_key_flags(app, flags);
   flags.engine_options.push_back(
       app.add_flag("--no-code", flags.no_code, "Of an engine, use its graph alone and compile that again")
           ->group(kGroup));

@@ -14,6 +14,7 @@ namespace burnish::cli {
 struct BuildFlags {
   std::vector<std::string> shapes, disable, print_after, force;
   std::string cpu = "host", fallback = "warn", mode = "default", timing_cache;
+  std::vector<std::string> require_keys;
   bool exact = false, no_code = false;
   double derived_limit = 1.0;
   std::vector<CLI::Option*> options;         // of models alone: wrong usage with an engine
@@ -23,6 +24,8 @@ struct BuildFlags {
 // Those that only change the graph; all that a build has.
 void add_graph_flags(CLI::App& app, BuildFlags& flags);
 void add_build_flags(CLI::App& app, BuildFlags& flags);
+// Whose engines are taken.
+void add_key_flags(CLI::App& app, BuildFlags& flags);
 // Where engines are taken, too.
 void add_engine_flags(CLI::App& app, BuildFlags& flags);
 

@@ -20,6 +20,7 @@ struct Command {
   Action (*setup)(CLI::App& app);
 };
 
-extern const Command kBisect, kBuild, kBench, kCheck, kCompare, kConvert, kExplain, kInspect, kRun, kTest, kZoo;
+extern const Command kBisect, kBuild, kBench, kCheck, kCompare, kConvert, kExplain, kInspect, kKey, kRun, kSign, kTest,
+    kZoo;
 
 }  // namespace burnish::cli

@@ -36,7 +36,7 @@ Status no_ort(const std::string& name) {
 }
 
 Result<Side> engine_side(Console& console, const std::string& path, const Options& options, bool other_is_engine) {
-  Opened opened = TRY(open(path));
+  Opened opened = TRY(open(path, options.build.require_keys));
   // Options of the build are meant for the side that is a model.
   const bool skip = opened.engine() && !other_is_engine;
   BuildFlags flags = options.build;
@@ -50,7 +50,7 @@ Result<Side> engine_side(Console& console, const std::string& path, const Option
 
 // References run what the other side was made from: the model as it was read, or the graph in the engine.
 Result<Side> reference_side(const std::string& other, const Options& options) {
-  Opened opened = TRY(open(other));
+  Opened opened = TRY(open(other, options.build.require_keys));
   Side side{.name = std::string(kReferences), .subject = std::nullopt, .inputs = {}, .opt = {}};
   std::shared_ptr<const Graph> graph;
   if (opened.engine()) {
@@ -86,7 +86,7 @@ Result<int> compare_sides(Console& console, const Options& options) {
   bool engines[2] = {};
   for (int i = 0; i < 2; ++i)
     if (const std::string& name = i == 0 ? options.a : options.b; name != kReferences)
-      engines[i] = TRY(open(name)).engine();
+      engines[i] = TRY(open(name, options.build.require_keys)).engine();
   Side a =
       TRY(a_is ? reference_side(options.b, options) : engine_side(console, options.a, options, engines[1] || b_is));
   Side b =

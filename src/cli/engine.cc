@@ -107,10 +107,12 @@ Result<Built> build_model(Console& console, Opened opened, const BuildFlags& fla
   return built;
 }
 
-Status save_engine(const Built& built, const std::string& path) {
+Status save_engine(const Built& built, const std::string& path, const SecretKey* key) {
   std::vector<const Program*> programs;
   for (const auto& image : built.result.images) programs.push_back(image.get());
-  return save_plan(programs, plan_metadata(built.result), path);
+  PlanMetadata metadata = plan_metadata(built.result);
+  metadata.key = key;
+  return save_plan(programs, metadata, path);
 }
 
 Result<Engine> load_engine(Console& console, Opened opened, const BuildFlags& flags, int threads) {

@@ -30,7 +30,8 @@ struct Built {
   double seconds = 0;
 };
 Result<Built> build_model(Console& console, Opened opened, const BuildFlags& flags, int threads);
-Status save_engine(const Built& built, const std::string& path);
+// `key`: signs it, null for not.
+Status save_engine(const Built& built, const std::string& path, const SecretKey* key = nullptr);
 
 // MODEL is built for one processor, ENGINE is loaded.
 Result<Engine> load_engine(Console& console, Opened opened, const BuildFlags& flags, int threads);

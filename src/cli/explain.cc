@@ -19,12 +19,15 @@ std::string field(const Json& decision, const char* name) {
 }
 
 Result<int> explain(Console& console, const Options& options) {
-  const Engine engine = TRY(load_engine(console, TRY(open(options.file)), options.build, 0));
+  Opened opened = TRY(open(options.file, options.build.require_keys));
+  const Json signature = opened.engine() ? signature_json(*opened.plan) : Json();
+  const Engine engine = TRY(load_engine(console, std::move(opened), options.build, 0));
   Json shown = Json::array();
   for (const Json& d : engine.decisions)
     if (d.is_object() && (options.node.empty() || field(d, "node").find(options.node) != std::string::npos))
       shown.push_back(d);
   console.report = {{"file", options.file}, {"decisions", shown}};
+  if (engine.from_plan) console.report["signature"] = signature;
   for (const Json& d : shown) {
     console.print("{}{}: {}\n", field(d, "id"), field(d, "node").empty() ? "" : " '" + field(d, "node") + "'",
                   field(d, "what"));

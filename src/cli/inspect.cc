@@ -42,19 +42,21 @@ Status show(Console& console, const Graph& graph, const std::string& output) {
 
 Result<int> inspect(Console& console, const Options& options, bool staged) {
   TRY(require_other_file(options.file, options.output));
-  Opened opened = TRY(open(options.file));
+  Opened opened = TRY(open(options.file, options.build.require_keys));
   console.report = {{"file", options.file}, {"kind", opened.engine() ? "engine" : "model"}, {"stage", options.stage}};
   if (opened.engine()) {
     TRY(refuse_build_flags(options.build, options.file));
     if (staged) return usage_error("--stage has no meaning for an engine, which holds one graph", options.file);
     console.report["stage"] = "simplify";
     console.report["images"] = opened.plan->images();
+    console.report["signature"] = signature_json(*opened.plan);
     console.report["constant_bytes"] = opened.plan->constant_bytes();
     const auto graph = TRY(opened.plan->simplified());
     if (graph == nullptr) return refused("the engine was saved without its graph", options.file);
     TRY(show(console, *graph, options.output));
     return 0;
   }
+  TRY(refuse_engine_flags(options.build, options.file));
   if (options.stage == "import" && !opened.unknown.empty()) {  // foreign nodes can be looked at, but no more
     TRY(show(console, *opened.graph, options.output));
     return 0;
@@ -80,6 +82,7 @@ Action setup(CLI::App& app) {
                  "Write to a file that is a model again; large constants go to FILE.safetensors")
       ->type_name("FILE");
   add_graph_flags(app, options->build);
+  add_key_flags(app, options->build);
   return [options, stage](Console& console) { return inspect(console, *options, stage->count() > 0); };
 }
 

@@ -18,8 +18,8 @@
 namespace burnish::cli {
 namespace {
 
-constexpr const Command* kCommands[] = {&kBuild,   &kRun,   &kBench,   &kCompare, &kBisect, &kInspect,
-                                        &kExplain, &kCheck, &kConvert, &kTest,    &kZoo};
+constexpr const Command* kCommands[] = {&kBuild, &kRun,     &kBench, &kCompare, &kBisect, &kInspect, &kExplain,
+                                        &kCheck, &kConvert, &kKey,   &kSign,    &kTest,   &kZoo};
 
 constexpr const char* kFooter = R"(Exit codes:
   0 done; 1 a comparison or test failed; 2 wrong usage; 3 the model or file was refused, or memory ran out; 4 input or

@@ -4,13 +4,14 @@
 
 #include "base/file.h"
 #include "import/model.h"
+#include "runtime/plan_signature.h"
 
 namespace burnish::cli {
-Result<Opened> open(const std::string& path) {
+Result<Opened> open(const std::string& path, const std::vector<std::string>& keys) {
   Opened opened{.path = path, .graph = nullptr, .plan = nullptr, .unknown = {}};
   std::error_code ignored;
   if (!std::filesystem::is_directory(path, ignored) && Plan::is_plan(TRY(MappedFile::open(path))->bytes())) {
-    opened.plan = TRY(Plan::open(path));
+    opened.plan = TRY(Plan::open(path, TRY(required_keys(keys))));
     return opened;
   }
   Model model = TRY(burnish::open_model(path));
@@ -45,6 +46,12 @@ std::vector<InputInfo> inputs_of(const Graph& graph) {
   std::vector<InputInfo> inputs;
   for (const auto& input : graph.inputs()) inputs.push_back({input->name(), input->type()});
   return inputs;
+}
+
+Json signature_json(const Plan& plan) {
+  const auto signer = plan.signer();
+  if (!signer) return nullptr;
+  return {{"key", signer->text()}, {"verified", plan.signature_verified()}};
 }
 
 int64_t count_nodes(const Graph& graph) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "import/onnx/import.h"
 #include "ir/graph.h"
 #include "runtime/plan.h"
@@ -19,7 +20,8 @@ struct Opened {
   bool engine() const { return plan != nullptr; }
 };
 
-Result<Opened> open(const std::string& path);
+// `keys`, files or lines: of which an engine must be signed by one.
+Result<Opened> open(const std::string& path, const std::vector<std::string>& keys = {});
 // Engines are wrong usage here.
 Result<Opened> open_model(const std::string& path);
 // Models whose operators are all known; the error lists those that are not.
@@ -34,6 +36,9 @@ struct InputInfo {
   Type type;
 };
 std::vector<InputInfo> inputs_of(const Graph& graph);
+
+// {"key", "verified"}: whose signature an engine has, and whether it was required and so is known to be theirs; or null.
+Json signature_json(const Plan& plan);
 
 // Nodes of the graph and its bodies, constants not counted.
 int64_t count_nodes(const Graph& graph);

@@ -97,7 +97,8 @@ Result<std::vector<std::string>> write(const std::vector<Output>& outputs, const
 
 Result<int> run(Console& console, const Options& options) {
   const int threads = thread_count(options.threads);
-  const Engine engine = TRY(load_engine(console, TRY(open(options.file)), options.build, threads));
+  const Engine engine =
+      TRY(load_engine(console, TRY(open(options.file, options.build.require_keys)), options.build, threads));
   const Inputs inputs = TRY(make_inputs(engine.inputs, options.inputs, engine.opt));
   Subject subject = TRY(Subject::of(engine.program, threads));
   const auto start = std::chrono::steady_clock::now();

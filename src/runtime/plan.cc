@@ -15,6 +15,7 @@
 #include "ops/operator.h"
 #include "runtime/memory.h"
 #include "runtime/plan_format.h"
+#include "runtime/plan_signature.h"
 
 namespace burnish {
 
@@ -35,7 +36,9 @@ T read_struct(std::span<const std::byte> bytes, uint64_t offset) {
 }  // namespace
 
 struct Plan::State {
-  std::span<const std::byte> bytes;
+  std::span<const std::byte> file, bytes;  // `bytes`: without the signature
+  std::optional<FoundSignature> signature;
+  std::unique_ptr<SignedBlocks> signed_blocks;  // where one is required: nothing is used that it has not verified
   std::shared_ptr<const void> owner;
   std::string name;
   bool is_mapping = false;  // of a file: its pages can be made executable
@@ -67,6 +70,7 @@ struct Plan::State {
     return hash64(all.subspan(first, size)) == hashes[s.first_hash + block];
   }
   Status check(const Section& s) const {
+    if (signed_blocks != nullptr) TRY(signed_blocks->verify(s.offset, s.bytes));
     for (uint64_t b = 0; b < block_count(s.bytes); ++b)
       if (!block_is_right(s, b))
         return damaged("the plan is damaged near byte " + std::to_string(s.offset + b * kBlockBytes));
@@ -76,6 +80,7 @@ struct Plan::State {
   // Of constants: some blocks, in parallel.
   Status check_blocks(std::span<const uint64_t> blocks, ThreadPool* pool) const {
     const Section& section = *find(Kind::constants);
+    if (signed_blocks != nullptr) return check_signed(section, blocks, pool);
     std::atomic<int64_t> wrong{-1};
     const auto check = [&](int64_t first, int64_t last, int) {
       for (int64_t i = first; i < last; ++i)
@@ -90,6 +95,41 @@ struct Plan::State {
                    std::to_string(section.offset + static_cast<uint64_t>(wrong) * kBlockBytes));
   }
 
+  // The same where a signature is required; what it vouches for needs no other hash.
+  Status check_signed(const Section& section, std::span<const uint64_t> blocks, ThreadPool* pool) const {
+    std::set<uint64_t> of_file;
+    for (const uint64_t block : blocks) {
+      const uint64_t first = block * kBlockBytes, size = std::min(kBlockBytes, section.bytes - first);
+      for (uint64_t at = (section.offset + first) / kBlockBytes; at * kBlockBytes < section.offset + first + size; ++at)
+        of_file.insert(at);
+    }
+    return signed_blocks->verify(std::vector(of_file.begin(), of_file.end()), pool);
+  }
+
+  // Pages of our own in the place of the file's: who changes the file in place does not change what was verified.
+  Status keep_pages(uint64_t first, uint64_t size) const {
+    if (!is_mapping || size == 0) return {};
+    const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+    const uint64_t end = first + size;
+    first -= first % page;
+    auto* start = const_cast<std::byte*>(bytes.data() + first);
+    const uint64_t whole = (end - first + page - 1) / page * page;
+    if (::mprotect(start, whole, PROT_READ | PROT_WRITE) != 0)
+      return refused("there is not enough memory to keep the plan", name);
+    for (uint64_t at = 0; at < whole; at += page) {
+      volatile std::byte& byte = start[at];
+      byte = byte;  // NOLINT: writing makes the copy
+    }
+    if (::mprotect(start, whole, PROT_READ) != 0) return internal_error("a page of the plan stays writable", name);
+    return {};
+  }
+  Status keep_and_verify(uint64_t first, uint64_t size) const {
+    const uint64_t end = std::min<uint64_t>((first + size + kBlockBytes - 1) / kBlockBytes * kBlockBytes, bytes.size());
+    first -= first % kBlockBytes;
+    TRY(keep_pages(first, end - first));
+    return signed_blocks->verify(first, end - first);
+  }
+
   // Blocks of constants that a run reads. Weights that an image holds in another form only are left alone, on disk.
   void used_blocks(const Tensor& tensor, std::set<uint64_t>& blocks) const {
     const std::byte *start = blobs.section.data(), *data = tensor.data();
@@ -99,17 +139,20 @@ struct Plan::State {
     const auto first = static_cast<uint64_t>(data - start);
     for (uint64_t b = first / kBlockBytes; b <= (first + tensor.byte_size() - 1) / kBlockBytes; ++b) blocks.insert(b);
   }
+  void used_blocks(const Graph& graph, std::set<uint64_t>& blocks) const {
+    walk(graph, [&](const Node& node) {
+      for (const auto& [name, attribute] : node.attributes())
+        if (const auto* tensor = std::get_if<Tensor>(&attribute)) used_blocks(*tensor, blocks);
+    });
+  }
   void used_blocks(const Program& program, std::set<uint64_t>& blocks) const {
     for (const Tensor& constant : program.constants) used_blocks(constant, blocks);
     for (const auto& body : program.bodies) used_blocks(*body, blocks);
-    if (program.graph != nullptr)
-      walk(*program.graph, [&](const Node& node) {
-        for (const auto& [name, attribute] : node.attributes())
-          if (const auto* tensor = std::get_if<Tensor>(&attribute)) used_blocks(*tensor, blocks);
-      });
+    if (program.graph != nullptr) used_blocks(*program.graph, blocks);
   }
 
-  Status read_head();
+  Status read_signature(std::span<const PublicKey> required);
+  Status read_head(std::span<const PublicKey> required);
   Status read_index();
   Result<std::unique_ptr<Graph>> read_graph(std::string_view text, bool unpacked) const;
   Result<std::shared_ptr<const Program>> read_program(std::size_t image, std::shared_ptr<const Plan> self) const;
@@ -122,18 +165,36 @@ bool Plan::is_plan(std::span<const std::byte> start) {
   return start.size() >= sizeof kMagic && std::memcmp(start.data(), kMagic, sizeof kMagic) == 0;
 }
 
-// Every number is compared with the bytes that are there before it is used.
-Status Plan::State::read_head() {
-  if (!is_plan(bytes)) return damaged("is not a plan");
-  if (bytes.size() < sizeof(Header)) return damaged("the plan is cut off");
-  Header header = read_struct<Header>(bytes, 0);
+// What follows the plan is its signature. Where one is required, header and tables are verified by it.
+Status Plan::State::read_signature(std::span<const PublicKey> required) {
+  const auto header = read_struct<Header>(file, 0);
   if (header.version != kFormatVersion)
     return damaged("the plan has format " + std::to_string(header.version) + ", this program reads format " +
                    std::to_string(kFormatVersion));
-  if (header.file_bytes > bytes.size())
-    return damaged("the plan is cut off: " + std::to_string(bytes.size()) + " of " + std::to_string(header.file_bytes) +
+  if (header.file_bytes > file.size())
+    return damaged("the plan is cut off: " + std::to_string(file.size()) + " of " + std::to_string(header.file_bytes) +
                    " bytes are there");
-  if (header.file_bytes != bytes.size() || header.header_bytes != sizeof(Header) || header.sections > kMaxSections)
+  if (header.file_bytes < sizeof(Header)) return damaged("the plan's header is damaged");
+  bytes = file.first(header.file_bytes);
+  if (bytes.size() < file.size()) signature = TRY(plan::read_signature(file.subspan(bytes.size()), bytes.size(), name));
+  if (required.empty()) return {};
+  signed_blocks = TRY(SignedBlocks::create(bytes, signature, required, name));
+  TRY(keep_and_verify(0, sizeof(Header)));
+  const auto verified = read_struct<Header>(bytes, 0);
+  const uint64_t head_bytes =
+      sizeof(Header) + uint64_t{verified.sections} * sizeof(Section) + uint64_t{verified.hashes} * sizeof(uint64_t);
+  if (head_bytes > bytes.size()) return damaged("the plan's header is damaged");
+  return keep_and_verify(0, head_bytes);
+}
+
+// Every number is compared with the bytes that are there before it is used.
+Status Plan::State::read_head(std::span<const PublicKey> required) {
+  if (!is_plan(file)) return damaged("is not a plan");
+  if (file.size() < sizeof(Header)) return damaged("the plan is cut off");
+  TRY(read_signature(required));
+  Header header = read_struct<Header>(bytes, 0);
+  if (header.version != kFormatVersion || header.file_bytes != bytes.size() || header.header_bytes != sizeof(Header) ||
+      header.sections > kMaxSections)
     return damaged("the plan's header is damaged");
   const uint64_t head_bytes =
       sizeof(Header) + uint64_t{header.sections} * sizeof(Section) + uint64_t{header.hashes} * sizeof(uint64_t);
@@ -152,6 +213,10 @@ Status Plan::State::read_head() {
     if (s.offset > bytes.size() || s.bytes > bytes.size() - s.offset || s.first_hash > hashes.size() ||
         block_count(s.bytes) > hashes.size() - s.first_hash)
       return damaged("a section of the plan lies outside of it");
+    if (signed_blocks != nullptr && s.kind != static_cast<uint32_t>(Kind::constants))
+      TRY(keep_pages(s.offset, s.bytes));
+  }
+  for (const Section& s : sections) {
     if (s.kind != static_cast<uint32_t>(Kind::constants) && s.kind != static_cast<uint32_t>(Kind::code)) TRY(check(s));
   }
   return {};
@@ -208,6 +273,11 @@ Result<std::shared_ptr<const Program>> Plan::State::read_program(std::size_t ima
   const Section* section = find(Kind::program, image);
   if (section == nullptr || find(Kind::references, image) == nullptr) return damaged("a program is missing");
   std::shared_ptr<const Graph> references = TRY(read_graph(text(Kind::references, image), false));
+  if (signed_blocks != nullptr) {  // inference looks at constants
+    std::set<uint64_t> blocks;
+    used_blocks(*references, blocks);
+    TRY(check_blocks(std::vector(blocks.begin(), blocks.end()), nullptr));
+  }
   // References take for granted what inference has seen; the graph itself keeps the types that it was saved with.
   TRY(ops::verify(*references));
   const std::unique_ptr<Graph> inferred = references->clone();
@@ -235,20 +305,21 @@ Result<std::shared_ptr<const Program>> Plan::State::read_program(std::size_t ima
   return std::shared_ptr<const Program>(std::move(program));
 }
 
-Result<std::shared_ptr<const Plan>> Plan::open(const std::string& path) {
+Result<std::shared_ptr<const Plan>> Plan::open(const std::string& path, std::span<const PublicKey> required) {
   auto file = TRY(MappedFile::open(path));
   std::shared_ptr<Plan> plan(new Plan);
-  plan->state_->bytes = file->bytes();
+  plan->state_->file = file->bytes();
   plan->state_->name = path;
   plan->state_->is_mapping = true;
   plan->state_->owner = std::move(file);
-  TRY(plan->state_->read_head());
+  TRY(plan->state_->read_head(required));
   TRY(plan->state_->read_index());
   return std::shared_ptr<const Plan>(std::move(plan));
 }
 
 Result<std::shared_ptr<const Plan>> Plan::from_bytes(std::span<const std::byte> bytes,
-                                                     std::shared_ptr<const void> owner, std::string name) {
+                                                     std::shared_ptr<const void> owner, std::string name,
+                                                     std::span<const PublicKey> required) {
   std::shared_ptr<Plan> plan(new Plan);
   if (reinterpret_cast<uintptr_t>(bytes.data()) % kConstantAlignment != 0) {
     auto block = std::make_shared<Block>();
@@ -257,10 +328,10 @@ Result<std::shared_ptr<const Plan>> Plan::from_bytes(std::span<const std::byte> 
     bytes = {block->data(), bytes.size()};
     owner = std::move(block);
   }
-  plan->state_->bytes = bytes;
+  plan->state_->file = bytes;
   plan->state_->name = std::move(name);
   plan->state_->owner = std::move(owner);
-  TRY(plan->state_->read_head());
+  TRY(plan->state_->read_head(required));
   TRY(plan->state_->read_index());
   return std::shared_ptr<const Plan>(std::move(plan));
 }
@@ -327,6 +398,18 @@ Status Plan::check_constants(ThreadPool* pool) const {
   return s.constants_status;
 }
 
+Status Plan::check_all(ThreadPool* pool) const {
+  for (const Section& s : state_->sections)
+    if (s.kind == static_cast<uint32_t>(Kind::code)) TRY(state_->check(s));
+  return check_constants(pool);
+}
+
+std::optional<PublicKey> Plan::signer() const {
+  return state_->signature ? std::optional(state_->signature->signer) : std::nullopt;
+}
+bool Plan::signature_verified() const { return state_->signed_blocks != nullptr; }
+
+std::span<const std::byte> Plan::file() const { return state_->file; }
 std::span<const std::byte> Plan::bytes() const { return state_->bytes; }
 int64_t Plan::constant_bytes() const { return static_cast<int64_t>(state_->blobs.section.size()); }
 

@@ -5,6 +5,7 @@
 #include "ir/lexer.h"
 #include "runtime/plan.h"
 #include "runtime/plan_format.h"
+#include "runtime/plan_signature.h"
 
 namespace burnish {
 namespace {
@@ -160,13 +161,31 @@ Status save_plan(std::span<const Program* const> images, const PlanMetadata& met
   std::memcpy(head.data(), &header, sizeof header);
 
   AtomicFile file = TRY(AtomicFile::create(path));
-  TRY(file.write(head));
+  BlockDigests digests;
+  const auto write = [&](std::span<const std::byte> bytes) {
+    if (metadata.key != nullptr) digests.add(bytes);
+    return file.write(bytes);
+  };
+  const auto pad_to = [&](uint64_t alignment) {
+    static constexpr std::byte kZeros[kPage] = {};
+    return write(std::span(kZeros, (alignment - file.size() % alignment) % alignment));
+  };
+  TRY(write(head));
   for (const Content& content : contents) {
-    TRY(file.pad_to(content.alignment));
-    TRY(for_each_piece(content, [&](std::span<const std::byte> bytes) { return file.write(bytes); }));
-    if (content.section.kind == static_cast<uint32_t>(Kind::code)) TRY(file.pad_to(kPage));
+    TRY(pad_to(content.alignment));
+    TRY(for_each_piece(content, write));
+    if (content.section.kind == static_cast<uint32_t>(Kind::code)) TRY(pad_to(kPage));
   }
   if (file.size() != end) return internal_error("a plan has another size than planned", path);
+  if (metadata.key != nullptr) TRY(file.write(make_signature(end, digests.finish(), *metadata.key)));
+  return file.commit();
+}
+
+Status sign_plan(const Plan& plan, const SecretKey& key, const std::string& path, ThreadPool* pool) {
+  TRY(plan.check_all(pool));
+  AtomicFile file = TRY(AtomicFile::create(path));
+  TRY(file.write(plan.bytes()));
+  TRY(file.write(make_signature(plan.bytes(), key, pool)));
   return file.commit();
 }
 

@@ -72,6 +72,7 @@ TEST(C, EveryFunctionSurvivesNulls) {
     fails(b().engine_load_bytes(nullptr, 5, nullptr, &e, nullptr));
     if (with_handles) e = h.engine;
     fails(b().engine_save(e, nullptr, nullptr));
+    fails(b().engine_save_as(e, nullptr, nullptr, nullptr));
     fails(b().engine_count(e, BURNISH_INPUT, nullptr, nullptr));
     fails(b().engine_value(e, BURNISH_INPUT, 0, nullptr, nullptr));
     fails(b().engine_text(e, BURNISH_ENGINE_CPU, nullptr, nullptr));

@@ -10,7 +10,7 @@ import unittest
 
 from program import PROGRAM, ProgramTest, burnish
 
-COMMANDS = "build run bench compare bisect inspect explain check convert test zoo".split()
+COMMANDS = "build run bench compare bisect inspect explain check convert test zoo key sign".split()
 
 
 class Usage(ProgramTest):

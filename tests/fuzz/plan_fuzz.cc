@@ -1,6 +1,6 @@
 // Any bytes are a plan that loads, or an error that blames the file; programs of references alone are run, too. A plan
 // with kernels is loaded and never run: its code is trusted (SECURITY.md), and nothing can say whether it fits what was
-// changed around it.
+// changed around it. Where a key is required, nothing loads but the seeds that it signed.
 
 #include <unistd.h>
 
@@ -13,6 +13,7 @@
 #include "base/memory_error.h"
 #include "runtime/executor.h"
 #include "runtime/plan.h"
+#include "runtime/plan_signature.h"
 #include "tests/runtime/programs.h"
 #include "tests/support/mutate.h"
 #include "tests/support/plan_parts.h"
@@ -156,6 +157,17 @@ const std::vector<std::string>& seeds() {
   return all;
 }
 
+SecretKey key(unsigned char number) {
+  const std::array<unsigned char, 32> seed = {number};
+  return SecretKey::from_seed(seed).value();
+}
+constexpr unsigned char kOurs = 1, kTheirs = 2;
+
+std::string with_signature(const std::string& plan, unsigned char whose) {
+  const std::vector<std::byte> bytes = plan::make_signature(as_bytes(plan), key(whose), nullptr);
+  return plan + std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
 // -- the plan itself
 
 bool has_kernels(const Program& program) {
@@ -197,6 +209,13 @@ std::optional<std::vector<RuntimeValue>> inputs_of(const Program& program) {
 void expect_refused(const Error& error) { CHECK(exit_code(error.code) == 3, error.message()); }
 
 void read(std::span<const std::byte> bytes) {
+  static const PublicKey keys[] = {key(kOurs).public_key()};
+  if (const auto required = Plan::from_bytes(bytes, nullptr, "fuzzed.plan", keys)) {
+    const std::span<const std::byte> whole = (*required)->bytes();
+    CHECK(std::ranges::any_of(seeds(), [&](const std::string& s) { return std::ranges::equal(as_bytes(s), whole); }));
+  } else {
+    expect_refused(required.error());
+  }
   auto plan = Plan::from_bytes(bytes, nullptr, "fuzzed.plan");
   if (!plan) return expect_refused(plan.error());
   auto simplified = (*plan)->simplified();
@@ -269,13 +288,29 @@ std::size_t pick_part(const std::vector<PlanPart>& parts, Mutator& mutator) {
 
 std::string mutated(std::string_view input, Mutator& mutator) {
   auto parts = testing::split_plan(input);
-  if (!parts || parts->empty()) return seeds()[mutator.below(seeds().size())];
+  if (!parts || parts->empty()) {
+    const std::string& seed = seeds()[mutator.below(seeds().size())];
+    return mutator.one_in(2) ? with_signature(seed, kOurs) : seed;
+  }
+  std::string signature = testing::signature_of(input);
+  if (mutator.one_in(16)) {  // the signature alone
+    const std::string plan(input.substr(0, input.size() - signature.size()));
+    if (signature.empty()) return with_signature(plan, kTheirs);
+    if (mutator.one_in(4)) return plan;
+    change_bytes(signature);
+    return plan + (mutator.one_in(4) ? signature : testing::fitted_signature(signature, plan));
+  }
+  const auto with = [&](const std::string& s) {
+    const std::string plan = testing::join_plan(*parts);
+    return plan + testing::fitted_signature(s, plan);
+  };
   if (mutator.one_in(32)) {  // header and tables
     std::string bytes(input);
     const std::size_t at = 8 + 8 * mutator.below(8 + 4 * parts->size());
     const int64_t number = mutator.number();
     if (at + sizeof number <= bytes.size()) std::memcpy(bytes.data() + at, &number, sizeof number);
-    testing::rehash_head(bytes);
+    if (mutator.one_in(2)) testing::rehash(bytes);
+    else testing::rehash_head(bytes);
     return bytes;
   }
   if (mutator.one_in(32)) {
@@ -286,10 +321,10 @@ std::string mutated(std::string_view input, Mutator& mutator) {
       case 1: parts->push_back(PlanPart(*at)); break;
       default: at->image ^= 1; break;
     }
-    return testing::join_plan(*parts);
+    return with(signature);
   }
   change((*parts)[pick_part(*parts, mutator)], mutator);
-  return testing::join_plan(*parts);
+  return with(signature);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/hash.h"
+#include "runtime/plan_signature.h"
 
 namespace burnish::testing {
 
@@ -79,6 +80,53 @@ void rehash_head(std::string& plan) {
   std::memcpy(plan.data(), &header, sizeof header);
   header.hash = hash64(as_bytes(std::string_view(plan).substr(0, *size)));
   std::memcpy(plan.data(), &header, sizeof header);
+}
+
+void rehash(std::string& file) {
+  Header header;
+  if (file.size() < sizeof header) return;
+  std::memcpy(&header, file.data(), sizeof header);
+  const auto size = head_bytes(header, file.size());
+  if (!size || header.file_bytes > file.size()) return;
+  const std::string_view plan = std::string_view(file).substr(0, header.file_bytes);
+  const std::size_t hashes = sizeof header + header.sections * sizeof(Section);
+  for (uint32_t i = 0; i < header.sections; ++i) {
+    Section s;
+    std::memcpy(&s, file.data() + sizeof header + i * sizeof s, sizeof s);
+    if (s.offset > plan.size() || s.bytes > plan.size() - s.offset || s.first_hash > header.hashes ||
+        block_count(s.bytes) > header.hashes - s.first_hash)
+      return;
+    for (uint64_t b = 0; b < block_count(s.bytes); ++b) {
+      const uint64_t hash = hash64(as_bytes(plan.substr(s.offset, s.bytes).substr(b * kBlockBytes, kBlockBytes)));
+      std::memcpy(file.data() + hashes + (s.first_hash + b) * sizeof hash, &hash, sizeof hash);
+    }
+  }
+  rehash_head(file);
+  const std::string signature = fitted_signature(signature_of(file), plan);
+  file.replace(plan.size(), std::string::npos, signature);
+}
+
+std::string signature_of(std::string_view file) {
+  Header header;
+  if (file.size() < sizeof header) return {};
+  std::memcpy(&header, file.data(), sizeof header);
+  return header.file_bytes < file.size() ? std::string(file.substr(header.file_bytes)) : std::string();
+}
+
+std::string fitted_signature(std::string bytes, std::string_view plan) {
+  Signature signature;
+  if (bytes.size() < sizeof signature) return bytes;
+  std::memcpy(&signature, bytes.data(), sizeof signature);
+  if (signature.plan_bytes != plan.size()) {
+    signature.plan_bytes = plan.size();
+    signature.digests = block_count(plan.size());
+    bytes.resize(sizeof signature + signature.digests * sizeof(Digest));
+  }
+  signature.hash = 0;
+  std::memcpy(bytes.data(), &signature, sizeof signature);
+  signature.hash = hash64(as_bytes(bytes));
+  std::memcpy(bytes.data(), &signature, sizeof signature);
+  return bytes;
 }
 
 }  // namespace burnish::testing

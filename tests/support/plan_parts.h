@@ -25,5 +25,12 @@ std::optional<std::vector<PlanPart>> split_plan(std::string_view bytes);
 std::string join_plan(std::span<const PlanPart> parts);
 // Makes the header's own hash right again, after a change to the header or to the tables.
 void rehash_head(std::string& plan);
+// All that an attacker without a key can make right again after changes anywhere: the hash of every block of every
+// section, that of the header and that of the signature. Nothing where the tables lead outside of the file.
+void rehash(std::string& file);
+// What follows the plan in a signed file; empty where nothing does.
+std::string signature_of(std::string_view file);
+// The same, made to fit a plan of another length as far as that goes without the key.
+std::string fitted_signature(std::string signature, std::string_view plan);
 
 }  // namespace burnish::testing

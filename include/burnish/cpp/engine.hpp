@@ -39,6 +39,12 @@ struct BuildOptions {
 
 struct LoadOptions {
   std::string cpu = {};  // which image; empty: the best one that this processor can run
+  // Where any is given, one of them must have signed the plan: NAME.pub of `burnish key new`, or the line in it.
+  std::vector<std::string> required_keys = {};
+};
+
+struct SaveOptions {
+  std::string signing_key = {};  // NAME.key, or the line in it; empty: no signature but what a loaded plan has
 };
 
 struct ContextOptions {
@@ -216,8 +222,12 @@ class Engine {
 
   const std::vector<ValueInfo>& inputs() const { return *inputs_; }
   const std::vector<ValueInfo>& outputs() const { return *outputs_; }
-  Result<void> save(const std::string& path) const {
-    return detail::call(&burnish_table::engine_save, handle_.get(), path.c_str());
+  Result<void> save(const std::string& path, const SaveOptions& options = {}) const {
+    if (options.signing_key.empty()) return detail::call(&burnish_table::engine_save, handle_.get(), path.c_str());
+    burnish_save_options o{};
+    o.size = sizeof(o);
+    o.signing_key = options.signing_key.c_str();
+    return detail::call(&burnish_table::engine_save_as, handle_.get(), path.c_str(), &o);
   }
   // Contexts of one engine may run at the same time, each on a thread of its own.
   Result<Context> create_context(const ContextOptions& options = {}) const {
@@ -240,6 +250,8 @@ class Engine {
   Result<std::string> decisions() const { return text(BURNISH_ENGINE_DECISIONS); }
   // Processor features that the code needs; empty: none.
   Result<std::string> cpu() const { return text(BURNISH_ENGINE_CPU); }
+  // The public key that signed the plan and was required; empty: none was.
+  Result<std::string> signer() const { return text(BURNISH_ENGINE_SIGNER); }
   burnish_engine* handle() const { return handle_.get(); }
 
  private:
@@ -344,22 +356,36 @@ inline Result<Engine> build(const Graph& graph, const BuildOptions& options = {}
   return Engine::adopt(engine);
 }
 
+namespace detail {
+
+// LoadOptions as the C function takes them.
+struct LoadArguments {
+  std::vector<const char*> keys;
+  burnish_load_options options{};
+  explicit LoadArguments(const LoadOptions& given) {
+    for (const std::string& key : given.required_keys) keys.push_back(key.c_str());
+    options.size = sizeof(options);
+    options.cpu = given.cpu.empty() ? nullptr : given.cpu.c_str();
+    options.required_keys = keys.data();
+    options.required_key_count = keys.size();
+  }
+  LoadArguments(const LoadArguments&) = delete;
+};
+
+}  // namespace detail
+
 inline Result<Engine> load_engine(const std::string& path, const LoadOptions& options = {}) {
-  burnish_load_options o{};
-  o.size = sizeof(o);
-  o.cpu = options.cpu.empty() ? nullptr : options.cpu.c_str();
+  const detail::LoadArguments o(options);
   burnish_engine* engine = nullptr;
-  Result<void> done = detail::call(&burnish_table::engine_load, path.c_str(), &o, &engine);
+  Result<void> done = detail::call(&burnish_table::engine_load, path.c_str(), &o.options, &engine);
   if (!done) return Unexpected(std::move(done).error());
   return Engine::adopt(engine);
 }
 inline Result<Engine> load_engine(std::span<const std::byte> bytes, const LoadOptions& options = {}) {
-  burnish_load_options o{};
-  o.size = sizeof(o);
-  o.cpu = options.cpu.empty() ? nullptr : options.cpu.c_str();
+  const detail::LoadArguments o(options);
   burnish_engine* engine = nullptr;
   Result<void> done = detail::call(&burnish_table::engine_load_bytes, static_cast<const void*>(bytes.data()),
-                                   bytes.size(), &o, &engine);
+                                   bytes.size(), &o.options, &engine);
   if (!done) return Unexpected(std::move(done).error());
   return Engine::adopt(engine);
 }

@@ -8,6 +8,7 @@
 #include "api/runtime/tensors.h"
 #include "base/file.h"
 #include "runtime/memory.h"
+#include "runtime/plan_signature.h"
 
 namespace burnish::api {
 namespace {
@@ -38,7 +39,34 @@ Result<std::shared_ptr<EngineObject>> engine_of(std::shared_ptr<const Plan> plan
 }
 
 Result<burnish_load_options> load_options(const burnish_load_options* options) {
-  return structure(options, sizeof(burnish_load_options), "burnish_load_options");
+  return structure(options, offsetof(burnish_load_options, required_keys), "burnish_load_options");
+}
+
+Result<std::vector<PublicKey>> keys_of(const burnish_load_options& options) {
+  if (options.required_keys == nullptr && options.required_key_count > 0) return null_argument("options.required_keys");
+  std::vector<std::string> keys;
+  for (size_t i = 0; i < options.required_key_count; ++i)
+    keys.push_back(TRY(required_string(options.required_keys[i], "options.required_keys")));
+  return required_keys(keys);
+}
+
+// What was built, or a plan that was loaded: as it is, or signed with a key.
+Status save(const EngineObject& engine, const std::string& file, const SecretKey* key) {
+  if (engine.plan != nullptr) {
+    if (key != nullptr) return sign_plan(*engine.plan, *key, file, nullptr);
+    TRY(engine.plan->check_constants(nullptr));  // a damaged plan is not worth a second file
+    AtomicFile out = TRY(AtomicFile::create(file));
+    TRY(out.write(engine.plan->file()));
+    return out.commit();
+  }
+  std::vector<const Program*> images;
+  for (const auto& image : engine.images) images.push_back(image.get());
+  PlanMetadata metadata;
+  metadata.simplified = engine.simplified.get();
+  metadata.decisions = engine.decisions;
+  metadata.record = engine.record;
+  metadata.key = key;
+  return save_plan(images, metadata, file);
 }
 
 }  // namespace
@@ -66,7 +94,8 @@ burnish_status engine_load(const char* path, const burnish_load_options* options
   return boundary(error, [&]() -> Done {
     if (engine == nullptr) return null_argument("engine");
     const std::string file = TRY(required_string(path, "path"));
-    *engine = new_handle<burnish_engine>(TRY(engine_of(TRY(Plan::open(file)), TRY(load_options(options)))));
+    const burnish_load_options given = TRY(load_options(options));
+    *engine = new_handle<burnish_engine>(TRY(engine_of(TRY(Plan::open(file, TRY(keys_of(given)))), given)));
     return {};
   });
 }
@@ -85,8 +114,9 @@ burnish_status engine_load_bytes(const void* data, size_t bytes, const burnish_l
     TRY(block->reserve(static_cast<int64_t>(bytes)));
     std::memcpy(block->data(), data, bytes);
     const std::span<const std::byte> copy(block->data(), bytes);
-    auto plan = TRY(Plan::from_bytes(copy, std::move(block), "plan in memory"));
-    *engine = new_handle<burnish_engine>(TRY(engine_of(std::move(plan), TRY(load_options(options)))));
+    const burnish_load_options loading = TRY(load_options(options));
+    auto plan = TRY(Plan::from_bytes(copy, std::move(block), "plan in memory", TRY(keys_of(loading))));
+    *engine = new_handle<burnish_engine>(TRY(engine_of(std::move(plan), loading)));
     return {};
   });
 }
@@ -98,21 +128,20 @@ void engine_free(burnish_engine* engine) {
 burnish_status engine_save(const burnish_engine* engine, const char* path, burnish_error** error) {
   return boundary(error, [&]() -> Done {
     const auto object = TRY(use<EngineObject>(engine));
+    TRY(save(*object, TRY(required_string(path, "path")), nullptr));
+    return {};
+  });
+}
+
+burnish_status engine_save_as(const burnish_engine* engine, const char* path, const burnish_save_options* options,
+                              burnish_error** error) {
+  return boundary(error, [&]() -> Done {
+    const auto object = TRY(use<EngineObject>(engine));
     const std::string file = TRY(required_string(path, "path"));
-    if (object->plan != nullptr) {
-      TRY(object->plan->check_constants(nullptr));  // a damaged plan is not worth a second file
-      AtomicFile out = TRY(AtomicFile::create(file));
-      TRY(out.write(object->plan->bytes()));
-      TRY(out.commit());
-      return {};
-    }
-    std::vector<const Program*> images;
-    for (const auto& image : object->images) images.push_back(image.get());
-    PlanMetadata metadata;
-    metadata.simplified = object->simplified.get();
-    metadata.decisions = object->decisions;
-    metadata.record = object->record;
-    TRY(save_plan(images, metadata, file));
+    const auto given = TRY(structure(options, sizeof(burnish_save_options), "burnish_save_options"));
+    std::optional<SecretKey> key;
+    if (given.signing_key != nullptr) key = TRY(find_secret_key(given.signing_key));
+    TRY(save(*object, file, key ? &*key : nullptr));
     return {};
   });
 }
@@ -151,6 +180,11 @@ burnish_status engine_text(const burnish_engine* engine, burnish_engine_part par
     switch (part) {
       case BURNISH_ENGINE_DECISIONS: *text = give_text(object->decisions); return {};
       case BURNISH_ENGINE_CPU: *text = give_text(object->executor->program().cpu); return {};
+      case BURNISH_ENGINE_SIGNER: {
+        const bool verified = object->plan != nullptr && object->plan->signature_verified();
+        *text = give_text(verified ? object->plan->signer()->text() : std::string());
+        return {};
+      }
     }
     return usage_error("an engine has no such part", "argument 'part'");
   });

@@ -23,6 +23,8 @@ burnish_status engine_load_bytes(const void* data, size_t bytes, const burnish_l
                                  burnish_engine** engine, burnish_error** error);
 void engine_free(burnish_engine* engine);
 burnish_status engine_save(const burnish_engine* engine, const char* path, burnish_error** error);
+burnish_status engine_save_as(const burnish_engine* engine, const char* path, const burnish_save_options* options,
+                              burnish_error** error);
 burnish_status engine_count(const burnish_engine* engine, burnish_side side, size_t* count, burnish_error** error);
 burnish_status engine_value(const burnish_engine* engine, burnish_side side, size_t index, burnish_value_info* info,
                             burnish_error** error);

@@ -47,6 +47,7 @@ burnish_table make_table() {
   t.engine_load_bytes = engine_load_bytes;
   t.engine_free = engine_free;
   t.engine_save = engine_save;
+  t.engine_save_as = engine_save_as;
   t.engine_count = engine_count;
   t.engine_value = engine_value;
   t.engine_text = engine_text;
