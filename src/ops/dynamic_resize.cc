@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "ops/support/compose.h"
+#include "ops/support/resampling.h"
 
 namespace burnish::ops {
 namespace {
@@ -81,7 +82,6 @@ Result<std::optional<Target>> target_of(const NodeView& n) {
   for (std::size_t i = 0; i < axes.size(); ++i) target.sizes[axes[i]] = (*sizes)[i];
   const std::string& policy = n.string("policy");
   if (policy == "stretch") return std::optional(target);
-  if (policy != "not_larger" && policy != "not_smaller") return n.error("policy is \"" + policy + "\"");
   // One scale for all axes keeps the aspect ratio.
   const auto from = constants(x), to = constants(target.sizes);
   if (!from || !to) return std::optional<Target>();
@@ -100,6 +100,11 @@ Result<std::optional<Target>> target_of(const NodeView& n) {
 }
 
 Status infer(InferContext& n) {
+  TRY(check_resampling(n));
+  const std::string& policy = n.string("policy");
+  if (policy != "stretch" && policy != "not_larger" && policy != "not_smaller")
+    return n.error("policy is \"" + policy + "\", which is not known",
+                   "choose one of: stretch, not_larger, not_smaller");
   Type type = n.type(kX);
   if (type.is_ranked_tensor()) {
     auto target = TRY(target_of(n));
@@ -163,7 +168,15 @@ constexpr Sample kSamples[] = {
      "[2, 3], "
      "mode = \"linear\", coordinates = \"tf_crop_and_resize\", extrapolation = 10.0}"},
     {"x: f32[1,1,4,4], s: f32[4] = [1.0, 1.0, 0.6, 0.6]; y = dynamic_resize(x, _, s) {mode = \"linear\", antialias = "
-     "1}"}};
+     "1}"},
+    {"x: f32[1,1,2,4], s: f32[4] = [1.0, 1.0, 0.6, 0.6]; y = dynamic_resize(x, _, s) {coordinates = \"asymmetric\", "
+     "nearest = \"simple\"}"},
+    {"x: f32[1,2,7,6], s: f32[4] = [1.0, 1.0, 0.6, 1.7]; y = dynamic_resize(x, _, s) {coordinates = \"asymmetric\", "
+     "nearest = \"simple\"}"},
+    {"x: f32[1,2,7,6], s: f32[4] = [1.0, 1.0, 2.5, 0.6]; y = dynamic_resize(x, _, s) {coordinates = "
+     "\"tf_half_pixel_for_nn\"}"},
+    {"x: f32[1,2,7,6], s: f32[4] = [1.0, 1.0, 0.3, 1.7]; y = dynamic_resize(x, _, s) {coordinates = "
+     "\"tf_half_pixel_for_nn\", mode = \"linear\"}"}};
 
 constexpr Operator kOperators[] = {
     {.name = "dynamic_resize",

@@ -30,20 +30,22 @@ Result<Values> decompose(DecomposeContext& n) {
   Value* y = c.op("matmul", {a, b});
   const auto scaled = [&](Value* x, double by) { return by == 1.0 ? x : c.mul(x, by); };
   y = scaled(y, n.real("alpha"));
-  if (n.has(2)) y = c.add(y, scaled(n.in(2), n.real("beta")));
+  // As in BLAS, a factor of 0 says that c is not looked at, not even at its NaNs.
+  if (n.has(2) && n.real("beta") != 0) y = c.add(y, scaled(n.in(2), n.real("beta")));
   return c.done({y});
 }
 
 constexpr OperandSpec kOperands[] = {{"a", "numeric"}, {"b", "same"}, {"c", "same", OperandSpec::Arity::optional}};
 constexpr ResultDoc kResults[] = {{"y", "[rows of a, columns of b]"}};
 constexpr AttributeSpec kAttributes[] = {{"alpha", AttributeKind::real, "1.0", "scale of the product"},
-                                         {"beta", AttributeKind::real, "1.0", "scale of c"},
+                                         {"beta", AttributeKind::real, "1.0", "scale of c; with 0, c is not read"},
                                          {"trans_a", AttributeKind::integer, "0", "1: a is transposed"},
                                          {"trans_b", AttributeKind::integer, "0", "1: b is transposed"}};
 constexpr Sample kSamples[] = {
     {"a: f32[3,4], b: f32[4,5], c: f32[5]; y = gemm(a, b, c)"},
     {"a: f32[4,3], b: f32[5,4], c: f32[3,1]; y = gemm(a, b, c) {alpha = 0.5, beta = 0.25, trans_a = 1, trans_b = 1}"},
-    {"a: f32[3,4], b: f32[4,2]; y = gemm(a, b)"}};
+    {"a: f32[3,4], b: f32[4,2]; y = gemm(a, b)"},
+    {"a: f32[3,4], b: f32[4,2], c: f32[3,2]; y = gemm(a, b, c) {beta = 0.0}"}};
 
 constexpr Operator kOperators[] = {
     {.name = "gemm",

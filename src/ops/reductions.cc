@@ -1,6 +1,7 @@
 // Reductions made of the core `reduce` and a function before and after it.
 
 #include "ops/support/compose.h"
+#include "ops/support/log_sum_exp.h"
 
 namespace burnish::ops {
 namespace {
@@ -68,18 +69,13 @@ Result<Values> decompose_log_sum(DecomposeContext& n) {
   return c.done({c.cast(c.unary(Scalar::log, c.reduce("sum", x, axes, keep)), n.type(0).dtype)});
 }
 
-// The largest element is taken off first. An infinite one would leave inf - inf: nothing is taken off then.
 Result<Values> decompose_log_sum_exp(DecomposeContext& n) {
   Compose c(n.builder);
   const auto [axes, keep] = TRY(reduced(n));
   Value* x = c.cast(n.in(0), analytic(n.type(0).dtype));
-  const auto finite_or_zero = [&](Value* largest) {
-    return c.select(c.binary(Scalar::lt, c.unary(Scalar::abs, largest), c.number(largest, 1e38)), largest,
-                    c.number(largest, 0));
-  };
-  Value* shifted = c.sub(x, finite_or_zero(c.reduce("max", x, axes, true)));
-  Value* total = c.reduce("sum", c.unary(Scalar::exp, shifted), axes, keep);
-  Value* y = c.add(c.unary(Scalar::log, total), finite_or_zero(c.reduce("max", x, axes, keep)));
+  Value* y = log_sum_exp(c, x, keep, [&c, &over = axes](std::string_view kind, Value* v, bool keep_axes) {
+    return c.reduce(kind, v, over, keep_axes);
+  });
   return c.done({c.cast(y, n.type(0).dtype)});
 }
 
@@ -96,7 +92,9 @@ constexpr Sample kL2Samples[] = {{"x: f32[2,3,4]; y = reduce_l2(x) {axes = [1]}"
 constexpr Sample kLogSumSamples[] = {{"x: f32[2,3,4] in [0.1, 3]; y = reduce_log_sum(x) {axes = [-1]}"}};
 constexpr Sample kLogSumExpSamples[] = {
     {"x: f32[2,3,4] in [-90, 90]; y = reduce_log_sum_exp(x) {axes = [1], keep = 1}"},
-    {"x: f32[2,3]; y = reduce_log_sum_exp(x) {axes = [0, 1]}"}};
+    {"x: f32[2,3]; y = reduce_log_sum_exp(x) {axes = [0, 1]}"},
+    {"x: f32[2,3] in [1e38, 3e38]; y = reduce_log_sum_exp(x) {axes = [1]}"},
+    {"x: f64[2,3] in [-1e300, 1e305]; y = reduce_log_sum_exp(x) {axes = [0], keep = 1}"}};
 constexpr Sample kSumSquareSamples[] = {{"x: f32[2,3,4]; y = reduce_sum_square(x) {axes = [0], keep = 1}"}};
 
 constexpr Operator reduction(std::string_view name, std::string_view doc,

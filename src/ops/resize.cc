@@ -107,7 +107,7 @@ class Lowering {
                           : number(scales[d]);
     const int x = source(axis_value(nest_, axis, DType::f64), scale, size_value(nest_, from, DType::f64));
     const int last = binary(Scalar::sub, size_value(nest_, from, DType::f64), number(1));
-    if (c_.string("mode") == "nearest") return {{clamped(rounded(x), last)}};
+    if (c_.string("mode") == "nearest") return {{clamped(rounded(x, scale), last)}};
     const int left = binary(Scalar::sub, unary(Scalar::ceil, x), number(1));
     const int ratio = binary(Scalar::sub, x, left);
     std::vector<Tap> result;
@@ -128,6 +128,7 @@ class Lowering {
   int source(int i, int scale, int from) {
     const std::string& coordinates = c_.string("coordinates");
     if (coordinates == "asymmetric") return binary(Scalar::div, i, scale);
+    if (coordinates == "tf_half_pixel_for_nn") return binary(Scalar::div, binary(Scalar::add, i, number(0.5)), scale);
     const int length = binary(Scalar::mul, scale, from), one = number(1), half = number(0.5);
     const int is_one = binary(Scalar::eq, length, one);
     if (coordinates == "align_corners") {
@@ -139,8 +140,11 @@ class Lowering {
     return coordinates == "half_pixel" ? x : nest_.apply(Scalar::select, {is_one, number(-0.5), x});
   }
 
-  int rounded(int x) {
+  int rounded(int x, int scale) {
     const std::string& mode = c_.string("nearest");
+    if (mode == "simple")
+      return nest_.apply(Scalar::select,
+                         {binary(Scalar::lt, scale, number(1)), unary(Scalar::ceil, x), unary(Scalar::floor, x)});
     if (mode == "floor") return unary(Scalar::floor, x);
     if (mode == "ceil") return unary(Scalar::ceil, x);
     if (mode == "round_prefer_floor") return unary(Scalar::ceil, binary(Scalar::sub, x, number(0.5)));
@@ -222,9 +226,10 @@ constexpr AttributeSpec kAttributes[] = {
     {"mode", AttributeKind::string, "\"nearest\"", "\"nearest\", \"linear\" or \"cubic\""},
     {"coordinates", AttributeKind::string, "\"half_pixel\"",
      "\"half_pixel\", \"half_pixel_symmetric\", \"pytorch_half_pixel\", \"align_corners\", \"asymmetric\", "
-     "\"tf_crop_and_resize\""},
+     "\"tf_half_pixel_for_nn\", \"tf_crop_and_resize\""},
     {"nearest", AttributeKind::string, "\"round_prefer_floor\"",
-     "\"round_prefer_floor\", \"round_prefer_ceil\", \"floor\" or \"ceil\""},
+     "\"round_prefer_floor\", \"round_prefer_ceil\", \"floor\", \"ceil\" or \"simple\": ceil along axes that shrink, "
+     "else floor"},
     {"cubic_a", AttributeKind::real, "-0.75", "the cubic filter's coefficient"},
     {"exclude_outside", AttributeKind::integer, "0", "1: what lies outside x weighs nothing"},
     {"extrapolation", AttributeKind::real, "0.0", "result outside x; for tf_crop_and_resize"},
@@ -236,6 +241,9 @@ constexpr Sample kSamples[] = {
     {"x: f32[1,1,4,4]; y = resize(x) {sizes = dims[1, 1, 9, 9], mode = \"cubic\", coordinates = \"asymmetric\"}"},
     {"x: f32[1,1,6,6]; y = resize(x) {sizes = dims[1, 1, 3, 3], mode = \"linear\", antialias = 1}"},
     {"x: f32[2,N]; y = resize(x) {sizes = dims[2, 2*N], coordinates = \"asymmetric\", nearest = \"floor\"}"},
+    {"x: f32[1,1,5,4]; y = resize(x) {sizes = dims[1, 1, 3, 9], coordinates = \"asymmetric\", nearest = \"simple\"}"},
+    {"x: f32[1,1,5,4]; y = resize(x) {sizes = dims[1, 1, 3, 9], coordinates = \"tf_half_pixel_for_nn\", nearest = "
+     "\"floor\"}"},
 };
 constexpr Operator kOperator = {
     .name = "resize",

@@ -108,6 +108,7 @@ class Lowering {
     const std::string& coordinates = c_.string("coordinates");
     const int i = axis_value(n_, axes_[axis_], DType::f64), from = size(from_), one = number(1), half = number(0.5);
     if (coordinates == "asymmetric") return divide(i, scale_);
+    if (coordinates == "tf_half_pixel_for_nn") return divide(add(i, half), scale_);
     const int length = times(scale_, from), last = subtract(from, one), is_one = n_.apply(Scalar::eq, {length, one});
     if (coordinates == "align_corners")
       return n_.apply(Scalar::select, {is_one, number(0), divide(times(i, last), subtract(length, one))});
@@ -127,6 +128,9 @@ class Lowering {
 
   int rounded() {
     const std::string& mode = c_.string("nearest");
+    if (mode == "simple")
+      return n_.apply(Scalar::select, {n_.apply(Scalar::lt, {scale_, number(1)}), n_.apply(Scalar::ceil, {x_}),
+                                       n_.apply(Scalar::floor, {x_})});
     if (mode == "floor") return n_.apply(Scalar::floor, {x_});
     if (mode == "ceil") return n_.apply(Scalar::ceil, {x_});
     if (mode == "round_prefer_floor") return n_.apply(Scalar::ceil, {subtract(x_, number(0.5))});
@@ -218,6 +222,10 @@ constexpr Sample kSamples[] = {
      "\"cubic\", antialias = 1, coordinates = \"half_pixel_symmetric\"}"},
     {"x: f32[2,4], s: f64[] = [1.5], r: f64[2] = [0.25, 1.25]; y = resize_axis(x, s, r) {axis = 1, size = dims[6], "
      "mode = \"linear\", coordinates = \"tf_crop_and_resize\", extrapolation = 3.0}"},
+    {"x: f32[2,7], s: f64[] = [0.6]; y = resize_axis(x, s) {axis = 1, size = dims[4], coordinates = \"asymmetric\", "
+     "nearest = \"simple\"}"},
+    {"x: f32[2,7], s: f64[] = [1.7]; y = resize_axis(x, s) {axis = 1, size = dims[11], coordinates = "
+     "\"tf_half_pixel_for_nn\", mode = \"linear\"}"},
 };
 constexpr Operator kOperator = {
     .name = "resize_axis",

@@ -236,9 +236,11 @@ Tensor reals(DType dtype, std::initializer_list<double> values) {
 TEST(LateSizes, ResizesByScales) {
   const Tensor x = counted(DType::f32, {1, 2, 5, 6});
   for (const char* mode : {"nearest", "linear", "cubic"})
-    for (const char* rest : {"", ", antialias = 1", ", exclude_outside = 1", ", coordinates = \"align_corners\"",
-                             ", coordinates = \"half_pixel_symmetric\"", ", coordinates = \"pytorch_half_pixel\"",
-                             ", coordinates = \"asymmetric\", nearest = \"floor\""}) {
+    for (const char* rest :
+         {"", ", antialias = 1", ", exclude_outside = 1", ", coordinates = \"align_corners\"",
+          ", coordinates = \"half_pixel_symmetric\"", ", coordinates = \"pytorch_half_pixel\"",
+          ", coordinates = \"asymmetric\", nearest = \"floor\"", ", coordinates = \"asymmetric\", nearest = \"simple\"",
+          ", coordinates = \"tf_half_pixel_for_nn\""}) {
       SCOPED_TRACE(std::string(mode) + rest);
       const Built b = built(std::string("graph @main(%x: f32[1,2,5,6], %s: f32[4]) { %y = dynamic_resize(%x, _, %s) "
                                         "{mode = \"") +

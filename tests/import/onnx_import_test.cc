@@ -195,6 +195,58 @@ TEST(OnnxExport, ComesBackEqualInResults) {
   EXPECT_TRUE((*a)[0].tensor().identical((*b)[0].tensor()));
 }
 
+WireWriter text_attribute(std::string_view name, std::string_view value) {
+  WireWriter a;
+  a.text(1, name);
+  a.text(4, value);
+  a.integer(20, 3);
+  return a;
+}
+
+// x: f32[1,1,2,4] and its four scales, through one node.
+WireWriter resizing(const WireWriter& resize, std::initializer_list<float> scales) {
+  WireWriter g, tensor;
+  tensor.integer(1, int64_t{4});
+  tensor.integer(2, int64_t{1});
+  tensor.packed(4, std::span<const float>(scales.begin(), scales.size()));
+  tensor.text(8, "s");
+  g.message(5, tensor);
+  g.message(11, value_info("x", 1, {"1", "1", "2", "4"}));
+  g.message(1, resize);
+  g.message(12, value_info("y", 1, {"a", "b", "c", "d"}));
+  return g;
+}
+
+// ONNX's case resize_downsample_nearest of operator set 10.
+TEST(OnnxImport, OldResizeTakesTheNextElementWhereItShrinks) {
+  const auto graph = read(model(resizing(node("Resize", {"x", "s"}, {"y"}), {1, 1, 0.6F, 0.6F}), 10));
+  ASSERT_TRUE(graph) << graph.error().message();
+  const auto y = interpret(
+      **graph, std::vector<RuntimeValue>{Tensor::f32s({1, 1, 2, 4}, std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8})});
+  ASSERT_TRUE(y) << y.error().message();
+  EXPECT_EQ((*y)[0].tensor().dims(), (std::vector<int64_t>{1, 1, 1, 2}));
+  EXPECT_EQ((*y)[0].tensor().real_at(0), 1);
+  EXPECT_EQ((*y)[0].tensor().real_at(1), 3);
+}
+
+TEST(OnnxImport, UpsampleDoesNotShrink) {
+  EXPECT_TRUE(read(model(resizing(node("Upsample", {"x", "s"}, {"y"}), {1, 1, 2, 1.5F}), 9)));
+  const auto graph = read(model(resizing(node("Upsample", {"x", "s"}, {"y"}), {1, 1, 2, 0.5F}), 9));
+  ASSERT_FALSE(graph);
+  EXPECT_NE(graph.error().message().find("Upsample may not shrink"), std::string::npos) << graph.error().message();
+}
+
+TEST(OnnxImport, UnknownWaysToResizeAreRefused) {
+  for (const char* name : {"mode", "nearest_mode", "coordinate_transformation_mode"}) {
+    const WireWriter resize = node("Resize", {"x", "", "s"}, {"y"}, "", {text_attribute(name, "sideways")});
+    const auto graph = read(model(resizing(resize, {1, 1, 2, 2})));
+    ASSERT_FALSE(graph) << name;
+    const std::string message = graph.error().message();
+    EXPECT_NE(message.find("\"sideways\", which is not known"), std::string::npos) << message;
+    EXPECT_NE(message.find("choose one of: "), std::string::npos) << message;
+  }
+}
+
 // Every cut and many single changes of a model are refused or read; neither crashes.
 TEST(OnnxImport, BodiesMustComputeTheirOutputs) {
   for (const std::string_view output : {"", "nowhere", "absent"}) {

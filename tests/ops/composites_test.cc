@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -120,6 +121,33 @@ TEST(Composites, AgreeWithTheOutside) {
     }
   }
   EXPECT_GT(count, 60);
+}
+
+TEST(Composites, GemmWithoutBetaDoesNotReadC) {
+  auto graph = ops::sample_graph({"a: f32[1,2], b: f32[2,2], c: f32[2]; y = gemm(a, b, c) {beta = 0.0}"});
+  ASSERT_TRUE(graph) << graph.error().message();
+  ASSERT_TRUE(expand(**graph));
+  const std::vector<Tensor> inputs = {parse_tensor("f32[1,2] [1.0, 2.0]"),
+                                      parse_tensor("f32[2,2] [1.0, 2.0, 3.0, 4.0]"), parse_tensor("f32[2] [nan, inf]")};
+  auto outputs = evaluate(**graph, inputs);
+  ASSERT_TRUE(outputs) << outputs.error().message();
+  EXPECT_EQ((*outputs)[0].real_at(0), 7);
+  EXPECT_EQ((*outputs)[0].real_at(1), 10);
+}
+
+// The maximum is taken off first, unless it is infinite.
+TEST(Composites, LogSumExpOfInfinities) {
+  auto graph = ops::sample_graph({"x: f32[4,2]; y = reduce_log_sum_exp(x) {axes = [1]}"});
+  ASSERT_TRUE(graph) << graph.error().message();
+  ASSERT_TRUE(expand(**graph));
+  const std::vector<Tensor> inputs = {parse_tensor("f32[4,2] [inf, 1.0, -inf, -inf, -inf, 2.0, nan, inf]")};
+  auto outputs = evaluate(**graph, inputs);
+  ASSERT_TRUE(outputs) << outputs.error().message();
+  const double infinity = std::numeric_limits<double>::infinity();
+  EXPECT_EQ((*outputs)[0].real_at(0), infinity);
+  EXPECT_EQ((*outputs)[0].real_at(1), -infinity);
+  EXPECT_EQ((*outputs)[0].real_at(2), 2);
+  EXPECT_TRUE(std::isnan((*outputs)[0].real_at(3)));
 }
 
 TEST(Composites, EverySampleHasExpectedValues) {

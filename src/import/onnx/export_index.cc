@@ -22,8 +22,12 @@ Tensor f32s(const Floats& values) {
   return Tensor::f32s({static_cast<int64_t>(values.size())}, std::vector<float>(values.begin(), values.end()));
 }
 
-NodeWriter resize_attributes(const NodeView& v) {
+// The newest operator set leaves out what older ones had.
+Result<NodeWriter> resize_attributes(const NodeView& v) {
   NodeWriter attributes;
+  if (v.string("coordinates") == "tf_half_pixel_for_nn") return refused("coordinates of kind 'tf_half_pixel_for_nn'");
+  if (v.string("mode") == "nearest" && v.string("nearest") == "simple")
+    return refused("nearest elements that depend on whether an axis shrinks");
   attributes.text("mode", v.string("mode")).text("coordinate_transformation_mode", v.string("coordinates"));
   if (v.string("mode") == "nearest") attributes.text("nearest_mode", v.string("nearest"));
   if (v.string("mode") == "cubic") attributes.real("cubic_coeff_a", v.real("cubic_a"));
@@ -49,19 +53,19 @@ Status resize(Exporter& e, const Node& n) {
   const bool crop = v.string("coordinates") == "tf_crop_and_resize";
   const std::string roi = crop && !v.reals("roi").empty() ? e.constant(f32s(v.reals("roi")), "roi") : "";
   if (scales.empty()) {
-    e.emit("Resize", {in(e, n, 0), roi, "", TRY(e.dims(sizes))}, resize_attributes(v), out(e, n));
+    e.emit("Resize", {in(e, n, 0), roi, "", TRY(e.dims(sizes))}, TRY(resize_attributes(v)), out(e, n));
     return {};
   }
   const Type& x = n.operand(0)->type();
   for (std::size_t i = 0; i < scales.size() && x.ranked && i < x.dims.size(); ++i)
     TRY(expect_size(x.dims[i], sizes[i], scales[i]));
-  e.emit("Resize", {in(e, n, 0), roi, e.constant(f32s(scales), "scales")}, resize_attributes(v), out(e, n));
+  e.emit("Resize", {in(e, n, 0), roi, e.constant(f32s(scales), "scales")}, TRY(resize_attributes(v)), out(e, n));
   return {};
 }
 
 Status dynamic_resize(Exporter& e, const Node& n) {
   const NodeView v(n);
-  NodeWriter attributes = resize_attributes(v);
+  NodeWriter attributes = TRY(resize_attributes(v));
   if (!v.ints("axes").empty()) attributes.integers("axes", v.ints("axes"));
   if (v.has(3)) attributes.text("keep_aspect_ratio_policy", v.string("policy"));
   e.emit("Resize", operands(e, n), attributes, out(e, n));
@@ -84,8 +88,9 @@ Status resize_axis(Exporter& e, const Node& n) {
   }
   const std::string roi = v.has(2) ? vector(2, 2) : "", scale = v.has(1) ? vector(1, 1) : "";
   const std::string size = v.has(1) ? "" : TRY(e.dims(v.dims("size")));
-  e.emit("Resize", {in(e, n, 0), roi, scale, size}, resize_attributes(v).integers("axes", Ints{v.integer("axis")}),
-         out(e, n));
+  NodeWriter attributes = TRY(resize_attributes(v));
+  attributes.integers("axes", Ints{v.integer("axis")});
+  e.emit("Resize", {in(e, n, 0), roi, scale, size}, attributes, out(e, n));
   return {};
 }
 

@@ -75,6 +75,12 @@ Status upsample(NodeContext& c) {
     scales = c.b().constant(Tensor::f32s({static_cast<int64_t>(floats.size())}, floats));
   }
   if (scales == nullptr) return c.error("the scales are missing");
+  const Node* known = scales->producer();
+  const Attribute* value = known != nullptr && known->op() == "constant" ? known->attribute("value") : nullptr;
+  const Tensor* numbers = value != nullptr ? std::get_if<Tensor>(value) : nullptr;
+  for (int64_t i = 0; numbers != nullptr && is_float(numbers->dtype()) && i < numbers->elements(); ++i)
+    if (numbers->real_at(i) < 1)
+      return c.error(fmt::format("a scale is {}, and Upsample may not shrink", numbers->real_at(i)), "use Resize");
   c.give(c.op("dynamic_resize", {c.in(0), nullptr, scales},
               {{"mode", mode == "bilinear" ? "linear" : mode},
                {"coordinates", std::string("asymmetric")},
@@ -82,13 +88,13 @@ Status upsample(NodeContext& c) {
   return {};
 }
 
-// Opset 10's Resize is Upsample that can also shrink.
+// Opset 10's Resize is Upsample that can also shrink: its nearest element is then the next one, not the one before.
 Status resize_10(NodeContext& c) {
   TRY(need_inputs(c, 2));
   c.give(c.op("dynamic_resize", {c.in(0), nullptr, c.in(1)},
               {{"mode", c.string("mode", "nearest")},
                {"coordinates", std::string("asymmetric")},
-               {"nearest", std::string("floor")}}));
+               {"nearest", std::string("simple")}}));
   return {};
 }
 

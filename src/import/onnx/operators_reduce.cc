@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "import/onnx/node_context.h"
+#include "ops/support/log_sum_exp.h"
 
 namespace burnish::onnx {
 namespace {
@@ -75,11 +76,10 @@ Value* around(NodeContext& c, Kind kind, Value* x, const Axes& axes, bool keep) 
     case Kind::sum_square: return sum(c.op("mul", {x, x}));
     case Kind::log_sum: return c.op("log", {sum(x)});
     case Kind::log_sum_exp: {
-      // Shifted by the maximum so that exp stays finite; an infinite maximum shifts nothing.
-      const auto finite = [&](Value* m) { return c.op("select", {c.op("is_inf", {m}), c.number(x, 0), m}); };
-      Value* high = finite(reduce(c, axes, "max", x, true));
-      Value* total = sum(c.op("exp", {c.op("sub", {x, high})}));
-      return c.op("add", {c.op("log", {total}), keep ? high : finite(reduce(c, axes, "max", x, false))});
+      ops::Compose compose(c.b());
+      return ops::log_sum_exp(compose, x, keep, [&](std::string_view core, Value* v, bool keep_axes) {
+        return reduce(c, axes, core, v, keep_axes);
+      });
     }
     case Kind::mean: {
       Value* total = sum(x);

@@ -1,5 +1,8 @@
 #include "ops/support/resampling.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "ops/support/core.h"
 
 namespace burnish {
@@ -9,6 +12,7 @@ namespace {
 double source(const Resized& a, const std::string& coordinates, double i) {
   const double length = a.scale * static_cast<double>(a.from), last = static_cast<double>(a.from) - 1;
   if (coordinates == "asymmetric") return i / a.scale;
+  if (coordinates == "tf_half_pixel_for_nn") return (i + 0.5) / a.scale;
   if (coordinates == "align_corners") return length == 1 ? 0 : i * last / (length - 1);
   if (coordinates == "tf_crop_and_resize") {
     const double span = (a.roi_end - a.roi_start) * last;
@@ -36,7 +40,7 @@ Taps nearest_taps(const NodeView& c, const Resized& axis) {
   for (int64_t i = 0; i < axis.to; ++i) {
     const double x = source(axis, c.string("coordinates"), static_cast<double>(i));
     double at = std::floor(x);
-    if (mode == "ceil") at = std::ceil(x);
+    if (mode == "ceil" || (mode == "simple" && axis.scale < 1)) at = std::ceil(x);
     if (mode == "round_prefer_floor") at = std::ceil(x - 0.5);
     if (mode == "round_prefer_ceil") at = std::floor(x + 0.5);
     taps.index.push_back(static_cast<int64_t>(std::clamp(at, 0.0, static_cast<double>(axis.from - 1))));
@@ -78,14 +82,14 @@ Taps taps_of(const NodeView& c, const Resized& axis) {
 
 Status check_resampling(const NodeView& c) {
   const auto one_of = [&](std::string_view name, std::initializer_list<std::string_view> values) -> Status {
-    if (std::ranges::find(values, c.string(name)) == values.end())
-      return c.error(std::string(name) + " is \"" + c.string(name) + "\", which is not known");
-    return {};
+    if (std::ranges::find(values, c.string(name)) != values.end()) return {};
+    return c.error(fmt::format("{} is \"{}\", which is not known", name, c.string(name)),
+                   fmt::format("choose one of: {}", fmt::join(values, ", ")));
   };
   TRY(one_of("mode", {"nearest", "linear", "cubic"}));
-  TRY(one_of("nearest", {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"}));
+  TRY(one_of("nearest", {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil", "simple"}));
   return one_of("coordinates", {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
-                                "asymmetric", "tf_crop_and_resize"});
+                                "asymmetric", "tf_half_pixel_for_nn", "tf_crop_and_resize"});
 }
 
 bool stays(const NodeView& c, const Resized& axis) {
