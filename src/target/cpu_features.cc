@@ -1,5 +1,6 @@
 #include "target/cpu_features.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -95,11 +96,39 @@ void find_caches(CpuFeatures& f) {
 
 #endif
 
+#if defined(__x86_64__)
+
+struct Model {
+  std::string vendor;
+  uint32_t family, model, stepping;
+};
+
+Model model_of_host() {
+  uint32_t most = 0;
+  std::array<uint32_t, 3> vendor{};
+  if (!__get_cpuid(0, &most, &vendor[0], &vendor[2], &vendor[1])) return {};
+  const uint32_t a = cpuid(1).a, family = a >> 8 & 15, model = a >> 4 & 15;
+  return {std::string(reinterpret_cast<const char*>(vendor.data()), sizeof vendor),
+          family == 15 ? family + (a >> 20 & 255) : family,
+          family == 15 || family == 6 ? model | (a >> 16 & 15) << 4 : model, a & 15};
+}
+
+// Which processors with AVX-512 have a second multiplier of its full width.
+bool is_wide(const Model& m) {
+  if (m.vendor == "AuthenticAMD") return m.family >= 0x1a;
+  // Cannon, Ice, Tiger and Rocket Lake of clients have one.
+  constexpr uint32_t kClients[] = {0x66, 0x7d, 0x7e, 0x8c, 0x8d, 0xa7};
+  return m.vendor == "GenuineIntel" && std::ranges::find(kClients, m.model) == std::end(kClients);
+}
+
+#endif
+
 CpuFeatures detect() {
   CpuFeatures f;
 #if defined(__x86_64__)
   find_level(f);
   find_caches(f);
+  f.wide = f.level >= 4 && is_wide(model_of_host());
 #else
   f.level = 0;
 #endif
@@ -141,14 +170,8 @@ CpuFeatures host_cpu() {
 
 std::string host_model() {
 #if defined(__x86_64__)
-  uint32_t most = 0;
-  std::array<uint32_t, 3> vendor{};
-  if (!__get_cpuid(0, &most, &vendor[0], &vendor[2], &vendor[1])) return {};
-  const uint32_t a = cpuid(1).a, family = a >> 8 & 15, model = a >> 4 & 15;
-  return std::string(reinterpret_cast<const char*>(vendor.data()), sizeof vendor) + " " +
-         std::to_string(family == 15 ? family + (a >> 20 & 255) : family) + "/" +
-         std::to_string(family == 15 || family == 6 ? model | (a >> 16 & 15) << 4 : model) + "/" +
-         std::to_string(a & 15);
+  const Model m = model_of_host();
+  return m.vendor + " " + std::to_string(m.family) + "/" + std::to_string(m.model) + "/" + std::to_string(m.stepping);
 #else
   return {};
 #endif

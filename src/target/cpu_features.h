@@ -14,8 +14,11 @@ struct CpuFeatures {
                   // x86-64-v2, v3 (AVX2, FMA), v4 (AVX-512 F BW CD DQ VL)
   bool vnni = false;
   bool bf16 = false;
-  int64_t l1_bytes = 32 << 10, l2_bytes = 512 << 10, l3_bytes = 8 << 20;  // cost model only; never part of results
-  std::string text() const;                                               // "x86-64-v4+vnni+bf16"
+  // For the cost model only; never part of results.
+  int64_t l1_bytes = 32 << 10, l2_bytes = 512 << 10, l3_bytes = 8 << 20;
+  bool wide =
+      false;  // two multiply-adds of 64 bytes a cycle: Intel's servers, Zen 5. Zen 4 has one, clients of Intel, too
+  std::string text() const;  // "x86-64-v4+vnni+bf16"
   int vector_bytes() const { return level >= 4 ? 64 : level == 3 ? 32 : 16; }
   // Code made for `needed` runs here.
   bool supports(const CpuFeatures& needed) const;

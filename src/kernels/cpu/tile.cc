@@ -23,7 +23,7 @@ struct Rates {
   int registers;
 };
 Rates rates(const CpuFeatures& cpu) {
-  if (cpu.level >= 4) return {1, 1, 32};
+  if (cpu.level >= 4) return cpu.wide ? Rates{2, 2, 32} : Rates{1, 1, 32};
   if (cpu.level == 3) return {2, 2, 16};
   return {1, 2, 16};
 }
