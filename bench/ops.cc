@@ -81,7 +81,7 @@ double copy_rate(double total) {
 }
 
 void Runnable::run() const {
-  const KernelArgs args{pointers_.data(), nullptr, memory_.back().get()};
+  const KernelArgs args{pointers_.data(), nullptr, memory_.back().get(), nullptr};
   for (int64_t task = 0; task < tasks_; task += grain_) code_->function()(&args, task, std::min(tasks_, task + grain_));
 }
 

@@ -268,6 +268,14 @@ class Evaluator {
         }
         return constant(anchor_(outer), e.dtype);
       }
+      case Kind::checked: {
+        const Number value = value_of(e.arguments[0]);
+        const int64_t extent = number(e.dim);
+        if (status_ && (value.integer < 0 || value.integer >= extent))
+          status_ = refused(outside_text(value_of(e.arguments[1]).integer, e.from_end() ? -extent : 0, extent - 1),
+                            "evaluate");
+        return value;
+      }
       case Kind::apply: break;
     }
     if (e.function == Scalar::select) return value_of(e.arguments[value_of(e.arguments[0]).integer ? 1 : 2]);

@@ -83,6 +83,15 @@ int Nest::cast(int argument, DType dtype) {
   return add_expression(*this, std::move(e));
 }
 
+int Nest::checked(int value, Dim extent, int given) {
+  ScalarExpression e;
+  e.kind = ScalarExpression::Kind::checked;
+  e.dtype = expressions.at(static_cast<std::size_t>(value)).dtype;
+  e.dim = std::move(extent);
+  e.arguments = {value, given};
+  return add_expression(*this, std::move(e));
+}
+
 int Nest::reduce(Reduction reduction, std::vector<int> reduced, int expression) {
   Statement s;
   s.kind = Statement::Kind::reduce;
@@ -126,6 +135,13 @@ void mark(const Nest& nest, int root, std::vector<bool>& seen) {
 }
 
 }  // namespace
+
+std::string outside_text(int64_t index, int64_t low, int64_t high, std::string_view source) {
+  std::string text = "index " + std::to_string(index);
+  text.append(source).append(" is out of range");
+  if (high < 0) return text + ": nothing is there";
+  return text + ": " + std::to_string(low) + " to " + std::to_string(high) + " are there";
+}
 
 bool may_share(const Nest& nest, int input, int output) {
   const auto& in = nest.operands.at(static_cast<std::size_t>(input));

@@ -47,6 +47,7 @@ struct ScalarExpression {
     temporary,  // result of reduction statement `statement`
     apply,      // function(arguments)
     cast,       // arguments[0] converted to dtype
+    checked,  // arguments[0], which must lie in 0 .. dim - 1: else the run fails and names arguments[1], what was given
   };
   Kind kind = Kind::constant;
   DType dtype = DType::f32;  // of the value; arithmetic happens in it (f16 and bf16 compute in f32 and round at stores)
@@ -60,6 +61,8 @@ struct ScalarExpression {
   int statement = -1;
   Scalar function = Scalar::add;
   std::vector<int> arguments;
+  // checked: were negative numbers that were given counted from the end?
+  bool from_end() const { return arguments[0] != arguments[1]; }
   bool operator==(const ScalarExpression&) const = default;
 };
 
@@ -95,6 +98,7 @@ struct Nest {
   int anchor(DType dtype);
   int apply(Scalar function, std::vector<int> arguments);  // dtype from the arguments and the table
   int cast(int argument, DType dtype);
+  int checked(int value, Dim extent, int given);
   int reduce(Reduction reduction, std::vector<int> axes, int expression);  // the expression that reads its result
   void store(int operand, std::vector<Index> index, int expression, std::vector<int> axes = {});
   bool operator==(const Nest&) const = default;
@@ -107,6 +111,9 @@ std::string print(const Nest& nest);
 Result<Nest> parse_nest(std::string_view text);
 // Axes, operands, expressions and statements refer to what exists, in order; dtypes agree.
 Status verify(const Nest& nest);
+
+// Why the run fails at a checked expression: `index` is not in low .. high. `source` follows it (" of 'ids'").
+std::string outside_text(int64_t index, int64_t low, int64_t high, std::string_view source = {});
 
 // May `output` lie in the very memory of `input` (same storage, in place)? Yes when every element is read only by the
 // task and iteration that overwrites it, or by earlier statements of that task.

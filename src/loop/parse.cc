@@ -293,6 +293,13 @@ class Parser {
       } else if (head == "axis") {
         e.kind = Kind::axis;
         e.axis = TRY(axis());
+      } else if (head == "checked") {
+        e.kind = Kind::checked;
+        for (int i = 0; i < 2; ++i) {
+          e.arguments.push_back(TRY(expression()));
+          TRY(expect(','));
+        }
+        e.dim = TRY(dim(")"));
       } else {
         e.kind = head == "cast" ? Kind::cast : Kind::apply;
         if (e.kind == Kind::apply) {

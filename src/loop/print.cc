@@ -114,6 +114,7 @@ struct Printer {
       case Kind::temporary: return fmt::format("t{}", e.statement);
       case Kind::apply: return std::string(info(e.function).name) + list();
       case Kind::cast: return "cast" + list();
+      case Kind::checked: return fmt::format("checked(%{}, %{}, {})", e.arguments[0], e.arguments[1], e.dim.text());
     }
     return {};
   }

@@ -145,6 +145,12 @@ class Verifier {
       case Kind::cast:
         if (e.arguments.size() != 1) return fail("%{} casts {} values", number, e.arguments.size());
         break;
+      case Kind::checked:
+        if (e.arguments.size() != 2) return fail("%{} checks {} values", number, e.arguments.size());
+        for (int a : e.arguments)
+          if (at(a).dtype != DType::i64) return fail("%{} checks the {} %{}", number, name(at(a).dtype), a);
+        if (e.dtype != DType::i64) return fail("%{} is a checked {}", number, name(e.dtype));
+        break;
     }
     return {};
   }

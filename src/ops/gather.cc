@@ -60,9 +60,7 @@ Result<Kernel> lower(LowerContext& c) {
     const int64_t axis = c.integer("axis") < 0 ? c.integer("axis") + x.rank() : c.integer("axis");
     const auto middle = axes.subspan(idx(axis), indices.dims.size());
     const int given = nest.cast(nest.load(declared.operands[1], plain_index(middle)), DType::i64);
-    const int size = size_value(nest, x.dims[idx(axis)], DType::i64);
-    const int negative = nest.apply(Scalar::lt, {given, nest.constant(0, DType::i64)});
-    const int element = nest.apply(Scalar::select, {negative, nest.apply(Scalar::add, {given, size}), given});
+    const int element = wrapped_index(nest, given, x.dims[idx(axis)]);
     std::vector<Index> from;
     for (int64_t d = 0; d < x.rank(); ++d) {
       if (d < axis) from.push_back(at(axes[idx(d)]));
@@ -86,7 +84,7 @@ constexpr Operator kOperator = {
     .name = "gather",
     .doc =
         "y[a, i, b] = x[a, indices[i], b]; negative indices count from the end. An index out of range is an error of "
-        "the run; compiled code gives 0 for it.",
+        "the run.",
     .operands = kOperands,
     .results = kResults,
     .attributes = kAttributes,

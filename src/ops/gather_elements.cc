@@ -60,10 +60,8 @@ Result<Kernel> lower(LowerContext& c) {
     const Type& x = c.type(0);
     const int64_t axis = c.integer("axis") < 0 ? c.integer("axis") + x.rank() : c.integer("axis");
     const int given = nest.cast(nest.load(declared.operands[1], plain_index(axes)), DType::i64);
-    const int wrapped = nest.apply(Scalar::add, {given, size_value(nest, x.dims[idx(axis)], DType::i64)});
-    const int negative = nest.apply(Scalar::lt, {given, nest.constant(0, DType::i64)});
     std::vector<Index> from = plain_index(axes);
-    from[idx(axis)] = Index{{}, Dim(0), nest.apply(Scalar::select, {negative, wrapped, given})};
+    from[idx(axis)] = Index{{}, Dim(0), wrapped_index(nest, given, x.dims[idx(axis)])};
     return guarded_load(nest, declared.operands[0], std::move(from));
   });
 }
@@ -78,7 +76,8 @@ constexpr Sample kSamples[] = {
 constexpr Operator kOperator = {
     .name = "gather_elements",
     .doc =
-        "y[i, j, k] = x[indices[i, j, k], j, k] for axis 0, and so on for others. Negative indices count from the end.",
+        "y[i, j, k] = x[indices[i, j, k], j, k] for axis 0, and so on for others. Negative indices count from the end; "
+        "one out of range is an error of the run.",
     .operands = kOperands,
     .results = kResults,
     .attributes = kAttributes,

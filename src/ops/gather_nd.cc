@@ -20,6 +20,7 @@ Status infer(InferContext& c) {
     auto common = common_dim(x.dims[idx(d)], indices.dims[idx(d)]);
     if (!common) return c.error("batch dims differ");
     dims[idx(d)] = std::move(*common);
+    c.require(Requirement::Kind::equal, x.dims[idx(d)], indices.dims[idx(d)], "sizes of x and of the indices");
   }
   dims.insert(dims.end(), x.dims.begin() + batch + *depth, x.dims.end());
   c.result(0, Type::tensor(x.dtype, std::move(dims)));
@@ -70,10 +71,7 @@ Result<Kernel> lower(LowerContext& c) {
       std::vector<Index> tuple = plain_index(axes.first(lead));
       tuple.push_back(Index{{}, Dim(k), -1});
       const int given = nest.load(declared.operands[1], std::move(tuple));
-      const int size = size_value(nest, x.dims[batch + idx(k)], DType::i64);
-      const int negative = nest.apply(Scalar::lt, {given, nest.constant(0, DType::i64)});
-      const int element = nest.apply(Scalar::select, {negative, nest.apply(Scalar::add, {given, size}), given});
-      from.push_back(Index{{}, Dim(0), element});
+      from.push_back(Index{{}, Dim(0), wrapped_index(nest, given, x.dims[batch + idx(k)])});
     }
     for (std::size_t d = batch + idx(depth); d < x.dims.size(); ++d)
       from.push_back(at(axes[lead + d - batch - idx(depth)]));
@@ -91,7 +89,9 @@ constexpr Sample kSamples[] = {
 };
 constexpr Operator kOperator = {
     .name = "gather_nd",
-    .doc = "y[i..., ...] = x[indices[i..., 0], indices[i..., 1], ...]: the last axis of indices holds positions in x.",
+    .doc =
+        "y[i..., ...] = x[indices[i..., 0], indices[i..., 1], ...]: the last axis of indices holds positions in x. One "
+        "out of range is an error of the run.",
     .operands = kOperands,
     .results = kResults,
     .attributes = kAttributes,

@@ -11,6 +11,8 @@ Status infer(InferContext& c) {
     if (c.type(1).ranked &&
         (c.type(1).rank() != 1 || equal(c.type(1).dims[0], c.type(0).dims[idx(batch)]) == Truth::no))
       return c.error("lengths needs one number per batch element");
+    if (c.type(1).ranked)
+      c.require(Requirement::Kind::equal, c.type(1).dims[0], c.type(0).dims[idx(batch)], "lengths and batch elements");
   }
   c.result(0, c.type(0));
   return {};
@@ -48,7 +50,8 @@ Result<Kernel> lower(LowerContext& c) {
     const int64_t rank = c.type(0).rank();
     const std::size_t batch = idx((c.integer("batch_axis") + rank) % rank);
     const std::size_t time = idx((c.integer("time_axis") + rank) % rank);
-    const int length = nest.cast(guarded_load(nest, declared.operands[1], {at(axes[batch])}), DType::i64);
+    int length = nest.cast(guarded_load(nest, declared.operands[1], {at(axes[batch])}), DType::i64);
+    length = nest.checked(length, c.type(0).dims[time] + 1, length);
     const int place = axis_value(nest, axes[time], DType::i64);
     const int turned =
         nest.apply(Scalar::sub, {nest.apply(Scalar::sub, {length, nest.constant(1, DType::i64)}), place});

@@ -15,6 +15,15 @@ Status infer(InferContext& c) {
     return c.error("x, indices and updates must have one rank");
   for (std::size_t d = 0; updates.ranked && d < indices.dims.size(); ++d)
     if (equal(indices.dims[d], updates.dims[d]) == Truth::no) return c.error("indices and updates differ in shape");
+  for (std::size_t d = 0; updates.ranked && d < indices.dims.size(); ++d)
+    c.require(Requirement::Kind::equal, updates.dims[d], indices.dims[d], "sizes of the updates and of the indices");
+  const int64_t axis = x.ranked ? TRY(c.axis(c.integer("axis"), x.rank())) : 0;
+  for (std::size_t d = 0; x.ranked && d < indices.dims.size(); ++d) {
+    if (d == idx(axis)) continue;
+    c.require(Requirement::Kind::at_most, indices.dims[d], x.dims[d], "sizes of the indices and of x");
+    if (less_equal(indices.dims[d], x.dims[d]) == Truth::no)
+      return c.error("indices are larger than x along axis " + std::to_string(d));
+  }
   c.result(0, x);
   return {};
 }
@@ -69,7 +78,9 @@ constexpr Sample kSamples[] = {
 };
 constexpr Operator kOperator = {
     .name = "scatter_elements",
-    .doc = "y = x, then y[indices[i, j], j] = updates[i, j] for axis 0, and so on for others, in row-major order.",
+    .doc =
+        "y = x, then y[indices[i, j], j] = updates[i, j] for axis 0, and so on for others, in row-major order. An "
+        "index out of range is an error of the run.",
     .operands = kOperands,
     .results = kResults,
     .attributes = kAttributes,

@@ -19,6 +19,8 @@ Status infer(InferContext& c) {
     for (std::size_t d = 0; fits && updates.ranked && d < wanted.size(); ++d)
       fits = equal(updates.dims[d], wanted[d]) != Truth::no;
     if (!fits) return c.error("updates must be [" + text(wanted) + "]");
+    for (std::size_t d = 0; updates.ranked && d < wanted.size(); ++d)
+      c.require(Requirement::Kind::equal, updates.dims[d], wanted[d], "sizes of the updates and of their places");
   }
   c.result(0, x);
   return {};
@@ -69,7 +71,9 @@ constexpr Sample kSamples[] = {
 };
 constexpr Operator kOperator = {
     .name = "scatter_nd",
-    .doc = "y = x, then y[indices[i..., 0], indices[i..., 1], ...] = updates[i..., ...], in row-major order.",
+    .doc =
+        "y = x, then y[indices[i..., 0], indices[i..., 1], ...] = updates[i..., ...], in row-major order. An index out "
+        "of range is an error of the run.",
     .operands = kOperands,
     .results = kResults,
     .attributes = kAttributes,

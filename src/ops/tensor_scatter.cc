@@ -16,7 +16,11 @@ Status infer(InferContext& c) {
       const Dim &a = cache.dims[idx(d)], &b = update.dims[idx(d)];
       if (d == axis ? less_equal(b, a) == Truth::no : equal(a, b) == Truth::no)
         return c.error("the update does not fit the cache");
+      const auto kind = d == axis ? Requirement::Kind::at_most : Requirement::Kind::equal;
+      c.require(kind, b, a, "sizes of the update and of the cache");
     }
+    if (c.has(2) && c.type(2).ranked)
+      c.require(Requirement::Kind::equal, c.type(2).element_count(), cache.dims[0], "positions and sequences");
   }
   c.result(0, cache);
   return {};
@@ -51,12 +55,20 @@ Status reference(ReferenceContext& c) {
 
 // Each element of y is one of the update where that reaches it.
 Result<Kernel> lower(LowerContext& c) {
+  if (c.has(2) && c.type(2).ranked && c.type(2).rank() != 1) return c.error("positions are no list");
   return indexed_kernel(c, [&](Nest& nest, const Declared& declared, std::span<const int> axes) {
     const Type &cache = c.type(0), &update = c.type(1);
     const std::size_t axis = idx((c.integer("axis") + cache.rank()) % cache.rank());
     int place = axis_value(nest, axes[axis], DType::i64);
     if (c.has(2)) {
-      const int start = nest.cast(nest.load(declared.operands[2], {at(axes[0])}), DType::i64);
+      int start = nest.cast(nest.load(declared.operands[2], {at(axes[0])}), DType::i64);
+      if (c.string("mode") == "linear") {
+        const Dim& length = update.dims[axis];
+        // An update without elements may be anywhere.
+        if (less_equal(1, length) != Truth::yes)
+          start = nest.apply(Scalar::mul, {start, size_value(nest, min(length, 1), DType::i64)});
+        start = nest.checked(start, cache.dims[axis] - length + 1, start);
+      }
       place = nest.apply(Scalar::sub, {place, start});
     }
     if (c.string("mode") == "circular")

@@ -88,6 +88,7 @@ class Context::Run {
     state.run.options = &options;
     state.run.bytes = 0;
     state.run.iterations = 0;
+    state.run.failure = {};
     ++state.run.number;
   }
   ~Run() {

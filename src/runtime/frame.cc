@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 #include "base/checked.h"
 #include "ops/operator.h"
@@ -215,13 +216,13 @@ void Frame::invoke(const KernelCall& call) {
   std::byte* scratch = call.scratch_bytes > 0 ? state_.scratch.data() : nullptr;
   const int64_t stride = round_up(call.scratch_bytes, kScratchApart);
   if (state_.pool == nullptr || call.tasks <= call.grain) {
-    const KernelArgs args{call.pointers.data(), call.integers.data(), scratch};
+    const KernelArgs args{call.pointers.data(), call.integers.data(), scratch, &state_.failure};
     call.function(&args, 0, call.tasks);
     return;
   }
   state_.pool->parallel_for(call.tasks, call.grain, [&](int64_t first, int64_t last, int worker) {
     const KernelArgs args{call.pointers.data(), call.integers.data(),
-                          scratch == nullptr ? nullptr : scratch + worker * stride};
+                          scratch == nullptr ? nullptr : scratch + worker * stride, &state_.failure};
     call.function(&args, first, last);
   });
 }
@@ -236,7 +237,19 @@ Status Frame::run_kernel(std::size_t i, const Step& step) {
     TRY(state_.scratch.reserve(*bytes));
   }
   invoke(call);
+  if (state_.failure.failed != 0) return outside(step);
   return {};
+}
+
+// A kernel found an index outside of what it indexes. The numbers are reset for the next kernel.
+std::unexpected<Error> Frame::outside(const Step& step) {
+  const KernelFailure failure = std::exchange(state_.failure, {});
+  const auto operand = static_cast<std::size_t>(failure.operand);
+  std::string source;  // the value that it was read from
+  if (failure.operand >= 0 && operand < step.inputs.size())
+    source = " of '" + program_.slots[static_cast<std::size_t>(step.inputs[operand])].name + "'";
+  return refused(outside_text(failure.index, failure.low, failure.high, source), "node '" + step.name + "'",
+                 "give indices within the range");
 }
 
 // Sizes that were bound since the run began, and operands that lie on the heap.

@@ -28,6 +28,7 @@ struct RunState {
   std::vector<StepTime>* profile = nullptr;
   Block scratch;
   Kept counted;  // of it
+  KernelFailure failure = {};
   int64_t bytes = 0, iterations = 0;
   int64_t number = 0;  // of the context's runs
 
@@ -57,6 +58,7 @@ class Frame {
   Status prepare_memory(std::span<const RuntimeValue> arrived, std::span<Tensor> preallocated);
   Status run_steps();
   Status run_kernel(std::size_t i, const Step& step);
+  std::unexpected<Error> outside(const Step& step);
   Status prepare_late(std::size_t i, const Step& step);
   void invoke(const KernelCall& call);
   Status run_reference(std::size_t i, const Step& step);

@@ -15,7 +15,7 @@
 namespace burnish::plan {
 
 inline constexpr char kMagic[8] = {'\x89', 'B', 'U', 'R', 'N', '\r', '\n', '\x1a'};  // damaged by any text conversion
-inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr uint32_t kFormatVersion = 2;
 inline constexpr char kBuildId[32] = "burnish 0.1.0";
 inline constexpr uint64_t kBlockBytes = 1 << 20;
 inline constexpr uint64_t kPage = 4096;

@@ -51,6 +51,7 @@ class Copier {
       }
       case Kind::apply:
       case Kind::cast:
+      case Kind::checked:
         for (int& argument : e.arguments)
           if ((argument = copy(argument)) < 0) return -1;
         break;

@@ -297,9 +297,10 @@ class Tuner {
 
     double once(const Arena& arena, int64_t run, ThreadPool& pool) const {
       const std::vector<void*> pointers = arena.pointers(run);
+      KernelFailure failure = {};  // the numbers in the arena may be indices
       const Clock::time_point start = Clock::now();
       pool.parallel_for(tasks, grain, [&](int64_t first, int64_t last, int worker) {
-        const KernelArgs args{pointers.data(), integers.data(), arena.scratch(worker)};
+        const KernelArgs args{pointers.data(), integers.data(), arena.scratch(worker), &failure};
         function(&args, first, last);
       });
       return seconds_since(start);

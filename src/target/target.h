@@ -13,12 +13,20 @@
 
 namespace burnish {
 
-// Kernel ABI v1. A kernel is `void k(const KernelArgs*, int64_t first, int64_t last)` and runs tasks [first, last).
+// Kernel ABI v2. A kernel is `void k(const KernelArgs*, int64_t first, int64_t last)` and runs tasks [first, last).
 extern "C" {
+// An index that is outside of what it indexes. The first kernel to find one sets `failed`, 0 before, and the rest; then
+// what it was called to do is not done.
+struct KernelFailure {
+  int64_t failed;
+  int64_t index, low, high;  // low <= index <= high should hold
+  int64_t operand;           // of the kernel, that the index was read from; -1: it was computed from several
+};
 struct KernelArgs {
   void* const* pointers;    // one per operand of the kernel: start of its buffer plus its storage's offset
   const int64_t* integers;  // Emitted::integers, evaluated
   void* scratch;            // Emitted::scratch_bytes for this worker, 64-byte aligned; null when none
+  KernelFailure* failure;   // shared by all workers
 };
 using KernelFunction = void (*)(const KernelArgs*, int64_t first, int64_t last);
 }

@@ -94,6 +94,41 @@ TEST(Sizes, Joining) {
   n.check({{4, 2}, {5, 3}}, "must be equal");
 }
 
+// The indices are all 0.
+TEST(Sizes, Lookups) {
+  const auto zeros = [](const Value& like) { return cast(like * 0.0F, burnish::DType::i64); };
+  const auto call = [](const char* op, const std::vector<Value>& operands, const burnish::Attributes& more = {}) {
+    return burnish::detail::apply(op, operands, more, "");
+  };
+  const Network scatter_nd = network({"f32[N,3]", "f32[M,1]", "f32[K,3]"}, [&](const auto& x) {
+    return call("scatter_nd", {x[0], zeros(x[1]), x[2]}, {{"reduction", "add"}});
+  });
+  scatter_nd.check({{4, 3}, {5, 1}, {5, 3}});
+  scatter_nd.check({{4, 3}, {5, 1}, {6, 3}}, "must be equal");
+  scatter_nd.check({{4, 3}, {5, 1}, {4, 3}}, "must be equal");
+  const Network scatter = network({"f32[N,K]", "f32[M,L]", "f32[M,J]"}, [&](const auto& x) {
+    return call("scatter_elements", {x[0], zeros(x[1]), x[2]}, {{"axis", 1}});
+  });
+  scatter.check({{4, 3}, {2, 5}, {2, 5}});
+  scatter.check({{4, 3}, {2, 5}, {2, 4}}, "must be equal");
+  scatter.check({{4, 3}, {5, 5}, {5, 5}}, "must not decrease");
+  const Network gather_nd = network({"f32[N,3,2]", "f32[M,5,1]"}, [&](const auto& x) {
+    return call("gather_nd", {x[0], zeros(x[1])}, {{"batch_dims", 1}});
+  });
+  gather_nd.check({{4, 3, 2}, {4, 5, 1}});
+  gather_nd.check({{4, 3, 2}, {2, 5, 1}}, "must be equal");
+  const Network cache = network({"f32[N,K,2]", "f32[M,L,2]", "f32[B]"},
+                                [&](const auto& x) { return call("tensor_scatter", {x[0], x[1], zeros(x[2])}); });
+  cache.check({{3, 5, 2}, {3, 2, 2}, {3}});
+  cache.check({{3, 5, 2}, {2, 2, 2}, {3}}, "must be equal");
+  cache.check({{3, 5, 2}, {3, 6, 2}, {3}}, "must not decrease");
+  cache.check({{3, 5, 2}, {3, 2, 2}, {2}}, "must be equal");
+  const Network reversed =
+      network({"f32[T,N,2]", "f32[M]"}, [&](const auto& x) { return call("reverse_sequence", {x[0], zeros(x[1])}); });
+  reversed.check({{4, 3, 2}, {3}});
+  reversed.check({{4, 3, 2}, {2}}, "must be equal");
+}
+
 TEST(Sizes, Slices) {
   const Network n = network({"f32[N,4]"}, [](const auto& x) { return narrow(x[0], 0, 1, 3); });
   n.check({{4, 4}});

@@ -40,7 +40,7 @@ void expect_scaled(const Emitted& emitted) {
   std::vector<float> in(100, 2.0f), out(100, -1.0f);
   void* pointers[] = {in.data(), out.data()};
   const int64_t integers[] = {90};
-  const KernelArgs args{pointers, integers, nullptr};
+  const KernelArgs args{pointers, integers, nullptr, nullptr};
   code.function()(&args, 10, 100);
   EXPECT_EQ(out[9], -1.0f);
   for (int i = 10; i < 90; ++i) EXPECT_EQ(out[static_cast<std::size_t>(i)], 6.0f + static_cast<float>(i % 4));

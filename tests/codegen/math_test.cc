@@ -40,7 +40,7 @@ std::vector<T> run(const CpuFeatures& cpu, Scalar function, DType dtype, std::ve
   MappedCode code(*emitted);
   std::vector<T> out(a.size());
   void* pointers[] = {a.data(), b.data(), out.data()};
-  const KernelArgs args{pointers, nullptr, nullptr};
+  const KernelArgs args{pointers, nullptr, nullptr, nullptr};
   code.function()(&args, 0, static_cast<int64_t>(a.size()));
   return out;
 }
@@ -237,7 +237,7 @@ TEST(VectorMath, HalfConversions) {
       }
       MappedCode code(*emitted);
       void* pointers[] = {in.data(), wide.data(), floats.data(), back.data()};
-      const KernelArgs args{pointers, nullptr, nullptr};
+      const KernelArgs args{pointers, nullptr, nullptr, nullptr};
       code.function()(&args, 0, 65536);
       for (std::size_t i = 0; i < in.size(); ++i) {
         const float expected = dtype == DType::f16 ? half_to_float(in[i]) : bfloat_to_float(in[i]);

@@ -60,7 +60,8 @@ void run_tasks(const Emitted& emitted, std::span<void* const> pointers, const Sy
   const int64_t tasks = *evaluate(emitted.tasks, symbols);
   const auto bytes = static_cast<std::size_t>(*evaluate(emitted.scratch_bytes, symbols));
   GuardedMemory scratch((bytes + 63) / 64 * 64);
-  const KernelArgs args{pointers.data(), integers.data(), bytes ? scratch.data() : nullptr};
+  KernelFailure failure = {};
+  const KernelArgs args{pointers.data(), integers.data(), bytes ? scratch.data() : nullptr, &failure};
   ASSERT_LE(tasks, 10'000'000);
   for (int64_t i = 0; i < tasks; i += cut) {
     const int64_t first = backwards ? std::max<int64_t>(0, tasks - i - cut) : i;
@@ -68,6 +69,7 @@ void run_tasks(const Emitted& emitted, std::span<void* const> pointers, const Sy
     code.function()(&args, first, last);
   }
   code.function()(&args, 0, 0);
+  EXPECT_EQ(failure.failed, 0) << "index " << failure.index << " of " << failure.low << " .. " << failure.high;
 }
 
 }  // namespace

@@ -208,7 +208,7 @@ int check_kernel(const Kernel& kernel, Ending ending, int channel_axis, const Or
         pointers.push_back(o.memory->data());
       }
       const Guarded scratch(static_cast<std::size_t>(scratch_bytes), at_end);
-      const KernelArgs args{pointers.data(), integers.data(), scratch.data()};
+      const KernelArgs args{pointers.data(), integers.data(), scratch.data(), nullptr};
       // In two ranges, the later one first: tasks depend on nothing but their number.
       code.function()(&args, tasks / 2, tasks);
       code.function()(&args, 0, tasks / 2);

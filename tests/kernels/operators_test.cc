@@ -29,8 +29,17 @@ struct Case {
   SymbolTable symbols;
 };
 
-// Nothing when the sample means nothing for its dtypes.
-std::optional<Case> make_case(const Operator& definition, std::string_view text, uint64_t seed) {
+Tensor filled(const Tensor& like, std::span<const int64_t> numbers) {
+  Tensor tensor = *Tensor::allocate(like.dtype(), like.dims());
+  for (std::size_t i = 0; i < numbers.size(); ++i)
+    Accessor<int64_t>(tensor.dtype()).store(tensor.mutable_data(), static_cast<int64_t>(i), numbers[i]);
+  return tensor;
+}
+
+// Nothing when the sample means nothing for its dtypes. With `bad` numbers for its input of integers that is i, references
+// must refuse the node; the results are not filled then.
+std::optional<Case> make_case(const Operator& definition, std::string_view text, uint64_t seed,
+                              std::span<const int64_t> bad = {}) {
   Case c;
   auto graph = ops::sample_graph({text});
   if (!graph || !ops::verify(**graph)) return std::nullopt;
@@ -39,6 +48,8 @@ std::optional<Case> make_case(const Operator& definition, std::string_view text,
     if (node->op() == definition.name) c.node = node.get();
   auto inputs = ops::sample_inputs({text}, seed);
   if (!c.node || !inputs) return std::nullopt;
+  for (std::size_t i = 0; i < inputs->size() && !bad.empty(); ++i)
+    if (c.graph->input(i)->name() == "i") (*inputs)[i] = RuntimeValue(filled((*inputs)[i].tensor(), bad));
   c.graph->clear_outputs();
   std::size_t operands = 0;
   for (Value* value : c.node->operands())
@@ -46,6 +57,21 @@ std::optional<Case> make_case(const Operator& definition, std::string_view text,
   for (std::size_t i = 0; i < c.node->result_count(); ++i)
     if (c.node->result(i) != nullptr) c.graph->add_output(c.node->result(i), fmt::format("result{}", i));
   auto values = interpret(*c.graph, *inputs);
+  if (!bad.empty()) {
+    if (values || values.error().code != ErrorCode::refused) return std::nullopt;
+    // The operands of such samples are inputs.
+    for (std::size_t i = 0; i < operands; ++i) {
+      const Value* value = c.graph->outputs()[i].value;
+      for (std::size_t k = 0; k < inputs->size(); ++k)
+        if (c.graph->input(k) == value) c.operands.push_back((*inputs)[k].tensor());
+      bind_dims(value->type().dims, c.operands.at(i).dims(), c.symbols);
+    }
+    for (std::size_t i = operands; i < c.graph->outputs().size(); ++i) {
+      const Type& type = c.graph->outputs()[i].value->type();
+      c.results.push_back(*Tensor::allocate(type.dtype, *evaluate(type.dims, c.symbols)));
+    }
+    return c;
+  }
   if (!values) return std::nullopt;
   for (std::size_t i = 0; i < values->size(); ++i) {
     if (!(*values)[i].is_tensor()) return std::nullopt;
@@ -73,9 +99,13 @@ std::string difference(const Tensor& got, const Tensor& want, const Tolerance& t
   return {};
 }
 
-// Runs the tactic with the storages and returns the results.
-std::vector<Tensor> run(const Kernel& kernel, const Emitted& emitted, const Case& c, std::span<const Storage> storages,
-                        bool at_start) {
+// Runs the tactic with the storages and returns the results, and what failed in them.
+struct Ran {
+  std::vector<Tensor> results;
+  KernelFailure failure = {};
+};
+Ran run(const Kernel& kernel, const Emitted& emitted, const Case& c, std::span<const Storage> storages, bool at_start) {
+  Ran ran;
   std::vector<StoredOperand> memory;
   std::vector<void*> pointers;
   for (std::size_t i = 0; i < kernel.operand_count(); ++i) {
@@ -95,18 +125,18 @@ std::vector<Tensor> run(const Kernel& kernel, const Emitted& emitted, const Case
   const auto bytes = static_cast<std::size_t>(number(emitted.scratch_bytes));
   const int64_t tasks = number(emitted.tasks);
   GuardedMemory scratch((bytes + 63) / 64 * 64, at_start);
-  const KernelArgs args{pointers.data(), integers.data(), bytes ? scratch.data() : nullptr};
+  const KernelArgs args{pointers.data(), integers.data(), bytes ? scratch.data() : nullptr, &ran.failure};
   const MappedCode code(emitted);
   code.function()(&args, tasks / 2, tasks);
   code.function()(&args, 0, tasks / 2);
-  std::vector<Tensor> results;
-  for (std::size_t i = c.operands.size(); i < memory.size(); ++i) results.push_back(memory[i].read());
-  return results;
+  for (std::size_t i = c.operands.size(); i < memory.size(); ++i) ran.results.push_back(memory[i].read());
+  return ran;
 }
 
 // Why the operator has no kernel for the case, or empty when it was run, densely stored and otherwise (`scattered`).
+// `failure`: every run must end with it.
 std::string check(const Operator& definition, const Case& c, int level, std::string_view text,
-                  std::initializer_list<bool> placements) {
+                  std::initializer_list<bool> placements, const KernelFailure& failure = {}) {
   LowerContext context(*c.node);
   auto kernel = definition.lower(context);
   if (!kernel) return kernel.error().message();
@@ -140,9 +170,13 @@ std::string check(const Operator& definition, const Case& c, int level, std::str
         ADD_FAILURE() << place << ": " << emitted.error().message();
         continue;
       }
-      const auto results = run(*kernel, *emitted, c, storages, scattered);
-      for (std::size_t i = 0; i < results.size(); ++i) {
-        const std::string wrong = difference(results[i], c.results[i], definition.tolerance);
+      const Ran ran = run(*kernel, *emitted, c, storages, scattered);
+      const auto numbers = [](const KernelFailure& f) {
+        return std::tuple(f.failed, f.index, f.low, f.high, f.operand);
+      };
+      EXPECT_EQ(numbers(ran.failure), numbers(failure)) << place << "\n" << print(*kernel);
+      for (std::size_t i = 0; i < ran.results.size() && failure.failed == 0; ++i) {
+        const std::string wrong = difference(ran.results[i], c.results[i], definition.tolerance);
         EXPECT_EQ(wrong, "") << place << "\n" << print(*kernel);
       }
     }
@@ -215,6 +249,56 @@ TEST(Operators, SamplesCompileAndAgreeWithReferences) {
       for (int level : levels())
         expected.note(*definition, sample.text, check(*definition, *c, level, sample.text, {false, true}));
     }
+  }
+}
+
+// What references refuse, a kernel reports: the one bad index of each, its range, and the operand that holds it.
+TEST(Operators, IndicesOutOfRangeFail) {
+  struct Bad {
+    std::string_view text;
+    std::vector<int64_t> indices;
+    KernelFailure failure;
+  };
+  const Bad cases[] = {
+      // Rows, whose index is the same for all lanes; single elements; an index of rank 0; empty axes.
+      {"x: f32[5,40], i: i64[3]; y = gather(x, i)", {4, 5, 0}, {1, 5, -5, 4, 1}},
+      {"x: f32[5,3], i: i32[2]; y = gather(x, i)", {-6, 0}, {1, -6, -5, 4, 1}},
+      {"x: i64[3], i: i64[]; y = gather(x, i)", {3}, {1, 3, -3, 2, 1}},
+      {"x: f32[0], i: i64[1]; y = gather(x, i)", {0}, {1, 0, 0, -1, 1}},
+      {"x: f16[7], i: i64[37]; y = gather(x, i)",
+       {0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6, 0, 99},
+       {1, 99, -7, 6, 1}},
+      {"x: u8[7], i: i64[37]; y = gather(x, i)",
+       {-8, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6, 0, 1},
+       {1, -8, -7, 6, 1}},
+      {"x: f32[2,4], i: i64[1]; y = gather(x, i) {axis = 1}", {9223372036854775807}, {1, INT64_MAX, -4, 3, 1}},
+      {"x: f32[2,4], i: i64[1]; y = gather(x, i) {axis = 1}", {-9223372036854775807}, {1, -INT64_MAX, -4, 3, 1}},
+      {"x: f32[N,4], i: i64[2]; y = gather(x, i) {axis = 0}", {-1, 9}, {1, 9, -3, 2, 1}},
+      {"x: f32[3,4], i: i64[2,4]; y = gather_elements(x, i)", {0, 1, 2, -3, 0, 0, 0, -4}, {1, -4, -3, 2, 1}},
+      {"x: f64[2,5], i: i32[2,3]; y = gather_elements(x, i) {axis = 1}", {0, 4, 5, 0, 0, 0}, {1, 5, -5, 4, 1}},
+      {"x: f32[3,4,2], i: i64[2,2]; y = gather_nd(x, i)", {0, 3, 1, 4}, {1, 4, -4, 3, 1}},
+      {"x: f32[3,4,2], i: i64[2,2]; y = gather_nd(x, i)", {-4, 3, 1, 3}, {1, -4, -3, 2, 1}},
+      {"x: f32[6], i: i64[3,1], u: f32[3]; y = scatter_nd(x, i, u)", {4, 6, -3}, {1, 6, -6, 5, 1}},
+      {"x: i32[4,3], i: i64[2,2], u: i32[2]; y = scatter_nd(x, i, u) {reduction = \"max\"}",
+       {0, -4, 3, 0},
+       {1, -4, -3, 2, 1}},
+      {"x: f32[3,4], i: i64[1,4], u: f32[1,4]; y = scatter_elements(x, i, u)", {0, 2, 3, -1}, {1, 3, -3, 2, 1}},
+      {"x: f32[3,4], i: i32[3,1], u: f32[3,1]; y = scatter_elements(x, i, u) {axis = 1, reduction = "
+       "\"add\"}",
+       {0, 2, -5},
+       {1, -5, -4, 3, 1}},
+      {"c: f32[2,3,5,4], u: f32[2,3,2,4], i: i64[2]; y = tensor_scatter(c, u, i)", {1, 4}, {1, 4, 0, 3, 2}},
+      {"c: f32[2,3,5,4], u: f32[2,3,2,4], i: i64[2]; y = tensor_scatter(c, u, i)", {-1, 0}, {1, -1, 0, 3, 2}},
+      {"x: f32[4,3,2], i: i64[3]; y = reverse_sequence(x, i)", {4, 5, 2}, {1, 5, 0, 4, 1}},
+      {"x: f32[4,3,2], i: i32[3]; y = reverse_sequence(x, i)", {4, 0, -1}, {1, -1, 0, 4, 1}},
+  };
+  for (const auto& [text, indices, failure] : cases) {
+    const std::string_view call = text.substr(text.find("; y = ") + 6);
+    const Operator* definition = ops::find(call.substr(0, call.find('(')));
+    ASSERT_NE(definition, nullptr) << text;
+    const auto c = make_case(*definition, text, 7, indices);
+    ASSERT_TRUE(c) << text;
+    for (int level : levels()) EXPECT_EQ(check(*definition, *c, level, text, {false, true}, failure), "") << text;
   }
 }
 

@@ -69,6 +69,27 @@ TEST(Evaluate, WritesBordersAndUnfinishedBlocks) {
   EXPECT_EQ(z, (std::array<float, 12>{7, 1, 2, 7, 7, 3, 4, 7, 7, 5, 6, 7}));
 }
 
+TEST(Evaluate, CheckedIndices) {
+  constexpr std::string_view kText =
+      "nest(i: 2) outer(i) { in x: f32[N]\n in ids: i64[2]\n out y: f32[2]\n %0: i64 = ids[i] %1: i64 = 3 "
+      "%2: i64 = add(%0, %1) %3: i64 = checked(%2, %0, N) %4: f32 = x[%3] else 0 y[i] = %4 }";
+  std::array<float, 3> x = {10, 20, 30};
+  std::array<int64_t, 2> ids = {-3, -1};
+  std::array<float, 2> y = {};
+  run(kText, {{"N", 3}}, {}, x.data(), ids.data(), y.data());
+  EXPECT_EQ(y, (std::array<float, 2>{10, 30}));
+  const Nest nest = *parse_nest(kText);
+  std::vector<Storage> storages;
+  for (const auto& o : nest.operands)
+    storages.push_back(dense_storage(Format::plain(o.type.dtype, o.type.rank()), o.type.dims));
+  ids[1] = 2;
+  const std::vector<void*> pointers = {x.data(), ids.data(), y.data()};
+  const auto done = evaluate(nest, storages, pointers, {{"N", 3}});
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::refused);
+  EXPECT_NE(done.error().what.find("index 2 is out of range: -3 to 2"), std::string::npos) << done.error().what;
+}
+
 TEST(Evaluate, NothingWithoutMemory) {
   auto nest = parse_nest("nest(i: 2) outer(i) { in x: f32[2]\n out y: f32[2]\n %0: f32 = x[i] y[i] = %0 }");
   ASSERT_TRUE(nest);

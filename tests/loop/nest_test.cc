@@ -45,6 +45,9 @@ constexpr const char* kEverything = R"(nest(i: 2*N, "k/1": 7, j: 5) outer(i, j) 
   y[i, j] = %11
   %12: f16 = cast(%9)
   z[-1*i + (2*N - 1), j] = %12
+  %13: i64 = checked(%0, %0, min(N, M) + 1)
+  %14: f32 = "conv1/weight:0"[%13, 0, j]
+  y[i, j] = %14
 }
 )";
 
@@ -79,6 +82,7 @@ TEST(NestText, ErrorsSayWhere) {
       {"nest(i: 3) outer(i) { x[i] = %0 }", "no operand is called x"},
       {"nest(i: 3) outer(i) { t1 = sum[i] %0 }", "the next statement's result is t0"},
       {"nest(i: 3) outer(i) { %0: f32 = 1\n t0 = mean[i] %0 }", "not a reduction"},
+      {"nest(i: 3) outer(i) { %0: i64 = 1 %1: i64 = checked(%0, %0) }", "','"},
       {"nest(i: 3) outer(i) {} more", "something follows"},
       {"nest(i: 3) outer(i) {\n  in x: f32[3\n}", "nest, line 2"},
   };
@@ -116,6 +120,13 @@ TEST(NestVerify, RefusesWhatMeansNothing) {
   expect_refused(
       "nest(i: 3) outer(i) { in x: f32[3]\n out y: f32[3]\n %0: f32 = x[i] %1: f32 = select(%0, %0, %0) y[i] = %1 }",
       "no bool");
+  expect_refused(
+      "nest(i: 3) outer(i) { in x: i64[3]\n out y: i32[3]\n %0: i64 = x[i] %1: i32 = checked(%0, %0, 3) y[i] = %1 }",
+      "checked i32");
+  expect_refused(
+      "nest(i: 3) outer(i) { in x: i64[3]\n in f: f32[3]\n out y: i64[3]\n %0: i64 = x[i] %1: f32 = f[i] "
+      "%2: i64 = checked(%0, %1, 3) y[i] = %2 }",
+      "checks the f32");
 }
 
 TEST(NestShare, InPlaceWhereEveryElementIsReadBeforeItIsOverwritten) {

@@ -25,7 +25,8 @@ class Expressions {
   static bool supports(Scalar function, DType dtype);
   static bool supports(DType dtype);
 
-  // Values of leaves (load, anchor, axis, temporary; sizes and constants are made here) by expression number.
+  // Values of leaves (load, anchor, axis, temporary; sizes and constants are made here) by expression number, and of
+  // checked ones, whose arguments are known then.
   using Leaf = std::function<Value(int expression)>;
   // The value of `root`; `known` remembers what has been emitted (one entry per expression, null at first) and must be
   // forgotten when control leaves the place.

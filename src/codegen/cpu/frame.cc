@@ -1,6 +1,7 @@
 #include "codegen/cpu/frame.h"
 
 #include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/MDBuilder.h>
 
 namespace burnish {
 
@@ -136,8 +137,49 @@ KernelFrame::Values KernelFrame::branch(llvm::Value* condition, const std::funct
   return merged;
 }
 
+void KernelFrame::check(llvm::Value* fine, const std::function<Values()>& what) {
+  constexpr unsigned kNumbers = 4;
+  if (failure_ == nullptr) {
+    llvm::IRBuilder<>::InsertPointGuard guard(builder_);
+    failure_ = llvm::BasicBlock::Create(context(), "failure", function_);
+    builder_.SetInsertPoint(failure_);
+    for (unsigned i = 0; i < kNumbers; ++i) failure_numbers_.push_back(builder_.CreatePHI(builder_.getInt64Ty(), 1));
+  }
+  auto* outside = llvm::BasicBlock::Create(context(), "outside", function_);
+  auto* on = llvm::BasicBlock::Create(context(), "inside", function_);
+  builder_.CreateCondBr(fine, on, outside, llvm::MDBuilder(context()).createLikelyBranchWeights());
+  builder_.SetInsertPoint(outside);
+  const Values numbers = what();
+  CHECK(numbers.size() == kNumbers);
+  for (std::size_t i = 0; i < kNumbers; ++i) failure_numbers_[i]->addIncoming(numbers[i], builder_.GetInsertBlock());
+  builder_.CreateBr(failure_);
+  builder_.SetInsertPoint(on);
+}
+
+// Of several threads, one writes all of the numbers; they are read when all have ended.
+void KernelFrame::finish_failure() {
+  llvm::IRBuilder<>::InsertPointGuard guard(builder_);
+  auto* first = llvm::BasicBlock::Create(context(), "first", function_);
+  auto* end = llvm::BasicBlock::Create(context(), "failed", function_);
+  builder_.SetInsertPoint(failure_);
+  llvm::Value* place = builder_.CreateConstInBoundsGEP1_64(builder_.getPtrTy(), function_->getArg(0), 3);
+  llvm::Value* failure = builder_.CreateLoad(builder_.getPtrTy(), place);
+  llvm::Value* exchange =
+      builder_.CreateAtomicCmpXchg(failure, number(0), number(1), llvm::MaybeAlign(8), llvm::AtomicOrdering::Monotonic,
+                                   llvm::AtomicOrdering::Monotonic);
+  builder_.CreateCondBr(builder_.CreateExtractValue(exchange, 1), first, end);
+  builder_.SetInsertPoint(first);
+  for (std::size_t i = 0; i < failure_numbers_.size(); ++i)
+    builder_.CreateStore(failure_numbers_[i],
+                         builder_.CreateConstInBoundsGEP1_64(builder_.getInt64Ty(), failure, i + 1));
+  builder_.CreateBr(end);
+  builder_.SetInsertPoint(end);
+  builder_.CreateRetVoid();
+}
+
 Result<Emitted> KernelFrame::finish(const JitOptions& options) {
   builder_.CreateRetVoid();
+  if (failure_ != nullptr) finish_failure();
   MachineCode code = TRY(module_.compile(options));
   Emitted emitted;
   emitted.code = std::move(code.bytes);

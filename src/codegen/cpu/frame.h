@@ -47,11 +47,16 @@ class KernelFrame {
   // if (condition) then() else otherwise(); both leave their values in a vector that is merged.
   Values branch(llvm::Value* condition, const std::function<Values()>& then, const std::function<Values()>& otherwise);
 
+  // The kernel ends here unless `fine`. `what` is emitted in a place of its own and gives KernelFailure's numbers: index,
+  // low, high, operand.
+  void check(llvm::Value* fine, const std::function<Values()>& what);
+
   // Ends the function, compiles, and fills code, entry and integers of the result.
   Result<Emitted> finish(const JitOptions& options = {});
 
  private:
   llvm::IRBuilder<>::InsertPoint entry_point();
+  void finish_failure();
   KernelModule& module_;
   llvm::Function* function_;
   llvm::IRBuilder<> builder_;
@@ -60,6 +65,8 @@ class KernelFrame {
   std::vector<Dim> dims_;
   std::vector<llvm::Value*> sizes_;
   llvm::Value* scratch_ = nullptr;
+  llvm::BasicBlock* failure_ = nullptr;  // where all checks that fail go
+  std::vector<llvm::PHINode*> failure_numbers_;
 };
 
 }  // namespace burnish

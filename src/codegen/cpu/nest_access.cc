@@ -9,6 +9,21 @@ namespace {
 using Kind = ScalarExpression::Kind;
 std::size_t u(int i) { return static_cast<std::size_t>(i); }
 
+// The operand that an expression is made of, -1 where there are none or several. Where it is read does not count.
+int only_operand(const Nest& nest, int expression) {
+  std::vector<int> todo = {expression};
+  int found = -1;
+  while (!todo.empty()) {
+    const auto& e = nest.expressions[u(todo.back())];
+    todo.pop_back();
+    todo.insert(todo.end(), e.arguments.begin(), e.arguments.end());
+    if (e.kind != Kind::load) continue;
+    if (found >= 0 && found != e.operand) return -1;
+    found = e.operand;
+  }
+  return found;
+}
+
 }  // namespace
 
 NestAccess::NestAccess(KernelFrame& frame, Expressions& expressions, const LoopForm& form, int operands)
@@ -181,11 +196,39 @@ Value NestAccess::load(const Access& access, const Position& at, std::vector<Val
       inside_all, [&] { return KernelFrame::Values{guarded()}; }, [&] { return KernelFrame::Values{fallback}; })[0];
 }
 
+// The value, in lanes that exist, or the end of the kernel. A guard of the same index is then known to hold.
+Value NestAccess::checked(int expression, const Position& at, std::vector<Value>& known) {
+  const auto& e = form_.nest.expressions[u(expression)];
+  const Value value = known[u(e.arguments[0])], given = known[u(e.arguments[1])];
+  const int lanes = Expressions::lanes_of(value);
+  Value fine = b_.CreateICmpULT(value, expressions_.widen(frame_.size(e.dim), lanes));
+  Value wrong = nullptr;
+  if (lanes > 1) {
+    wrong = b_.CreateNot(fine);
+    if (at.mask) wrong = b_.CreateAnd(wrong, at.mask);
+    fine = b_.CreateNot(b_.CreateOrReduce(wrong));
+  }
+  frame_.check(fine, [&]() -> KernelFrame::Values {
+    Value index = given;
+    if (wrong) {
+      // One of the wrong ones.
+      Value least = expressions_.widen(frame_.number(INT64_MIN), lanes);
+      index = b_.CreateIntMaxReduce(b_.CreateSelect(wrong, expressions_.widen(given, lanes), least), true);
+    }
+    Value extent = frame_.size(e.dim);
+    Value low = e.from_end() ? b_.CreateNeg(extent) : frame_.number(0);
+    return {index, low, b_.CreateSub(extent, frame_.number(1)),
+            frame_.number(only_operand(form_.nest, e.arguments[1]))};
+  });
+  return value;
+}
+
 Value NestAccess::leaf(int expression, const Position& at, std::vector<Value>& known) {
   if (auto it = at.preset.find(expression); it != at.preset.end()) return it->second;
   const auto& e = form_.nest.expressions[u(expression)];
   switch (e.kind) {
     case Kind::load: return load(*form_.loads[u(expression)], at, known);
+    case Kind::checked: return checked(expression, at, known);
     case Kind::temporary: return at.temporaries[u(e.statement)];
     case Kind::axis: {
       Value index = at.index[u(e.axis)] ? at.index[u(e.axis)] : frame_.number(0);

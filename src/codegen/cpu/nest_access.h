@@ -35,6 +35,7 @@ class NestAccess {
  private:
   Value leaf(int expression, const Position& at, std::vector<Value>& known);
   Value load(const Access& access, const Position& at, std::vector<Value>& known);
+  Value checked(int expression, const Position& at, std::vector<Value>& known);
   // index at the position: a scalar, or a vector where lanes differ.
   Value index_value(const LinearIndex& index, const Position& at, std::vector<Value>& known);
   Value linear(const std::vector<Dim>& coefficients, const Dim& offset, const Position& at);

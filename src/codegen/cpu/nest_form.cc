@@ -319,7 +319,7 @@ double LoopForm::cost(int expression) const {
     for (const Index& index : e.index)
       if (index.expression >= 0) seen[u(index.expression)] = true;
     if (e.kind == Kind::apply) sum += static_cast<double>(info(e.function).cost);
-    else if (e.kind == Kind::load || e.kind == Kind::cast) sum += 1;
+    else if (e.kind == Kind::load || e.kind == Kind::cast || e.kind == Kind::checked) sum += 1;
   }
   return sum;
 }

@@ -30,6 +30,7 @@ std::string Epilogue::unsupported(const Kernel& kernel) {
   }
   for (const auto& e : nest.expressions) {
     if (e.kind == Kind::temporary) return "the nest reduces the anchor's result";
+    if (e.kind == Kind::checked) return "an operand is gathered by computed indices";
     for (const auto& i : e.index) {
       if (i.expression >= 0) return "an operand is gathered by computed indices";
       for (const auto& t : i.terms)

@@ -72,14 +72,16 @@ class Emitter {
          [&](const Values& at) { b_.CreateStore(b_.CreateLoad(bits(), address(kX, at)), address(kResult, at)); });
   }
 
-  // An index counts from the end where it is negative; `inside` tells whether it lies within `size` elements.
-  llvm::Value* index(const Values& at, llvm::Value* size, llvm::Value*& inside) {
+  // An index counts from the end where it is negative; the kernel ends where it does not lie within `size` elements.
+  llvm::Value* index(const Values& at, llvm::Value* size) {
     const DType dtype = problem_.operands[kIndices].dtype;
     llvm::Value* given = expressions_.load(address(kIndices, at), dtype, 1);
     given = expressions_.convert(given, dtype, DType::i64);
     llvm::Value* negative = b_.CreateICmpSLT(given, frame_.number(0));
     llvm::Value* element = b_.CreateSelect(negative, b_.CreateAdd(given, size), given);
-    inside = b_.CreateAnd(inside, b_.CreateICmpULT(element, size));
+    frame_.check(b_.CreateICmpULT(element, size), [&]() -> Values {
+      return {given, b_.CreateNeg(size), b_.CreateSub(size, frame_.number(1)), frame_.number(kIndices)};
+    });
     return element;
   }
 
@@ -116,7 +118,7 @@ class Emitter {
       over(indices_, place, [&](const Values& at) {
         llvm::Value* inside = b_.getTrue();
         Values to = at;
-        to[axis] = index(at, size, inside);
+        to[axis] = index(at, size);
         for (std::size_t d = axis + 1; d < at.size(); ++d)
           inside = b_.CreateAnd(inside, b_.CreateICmpSLT(at[d], frame_.size(dims_[d])));
         when(inside, [&] { combine(address(kUpdates, at), address(kResult, to)); });
@@ -128,19 +130,16 @@ class Emitter {
     const auto depth = static_cast<std::size_t>(indices_.back().value());
     const Dims tuples(indices_.begin(), indices_.end() - 1);
     over(tuples, {}, [&](const Values& tuple) {
-      llvm::Value* inside = b_.getTrue();
       Values to;
       for (std::size_t k = 0; k < depth; ++k) {
         Values entry = tuple;
         entry.push_back(frame_.number(static_cast<int64_t>(k)));
-        to.push_back(index(entry, frame_.size(dims_[k]), inside));
+        to.push_back(index(entry, frame_.size(dims_[k])));
       }
-      when(inside, [&] {
-        over(updates_, tuple, [&](const Values& from) {
-          Values target = to;
-          target.insert(target.end(), from.begin() + static_cast<std::ptrdiff_t>(tuple.size()), from.end());
-          combine(address(kUpdates, from), address(kResult, target));
-        });
+      over(updates_, tuple, [&](const Values& from) {
+        Values target = to;
+        target.insert(target.end(), from.begin() + static_cast<std::ptrdiff_t>(tuple.size()), from.end());
+        combine(address(kUpdates, from), address(kResult, target));
       });
     });
   }

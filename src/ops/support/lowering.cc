@@ -70,6 +70,12 @@ int guarded_load(Nest& nest, int operand, std::vector<Index> index, double fallb
   return load;
 }
 
+int wrapped_index(Nest& nest, int given, const Dim& size) {
+  const int negative = nest.apply(Scalar::lt, {given, nest.constant(0, DType::i64)});
+  const int from_end = nest.apply(Scalar::add, {given, size_value(nest, size, DType::i64)});
+  return nest.checked(nest.apply(Scalar::select, {negative, from_end, given}), size, given);
+}
+
 int load_broadcast(Nest& nest, int operand, std::span<const Dim> result, std::span<const int> axes) {
   const Dims dims = nest.operands[static_cast<std::size_t>(operand)].type.dims;
   const std::size_t offset = result.size() - dims.size();

@@ -28,6 +28,8 @@ std::vector<Index> plain_index(std::span<const int> axes);
 // shown that the dims fit, the load is guarded: a run that gets past its checks still reads nothing outside.
 int load_broadcast(Nest& nest, int operand, std::span<const Dim> result, std::span<const int> axes);
 int guarded_load(Nest& nest, int operand, std::vector<Index> index, double fallback = 0);
+// The position that `given` (i64) names in an axis: negative ones count from the end, others outside fail the run.
+int wrapped_index(Nest& nest, int given, const Dim& size);
 int size_value(Nest& nest, const Dim& dim, DType dtype);
 int axis_value(Nest& nest, int axis, DType dtype);
 
