@@ -45,19 +45,21 @@ class Table {
     row.reason = reason;
     row.layers.push_back(layer);
     ++counts_[static_cast<std::size_t>(coverage)];
+    slow_ += coverage == Coverage::compiled && !reason.empty();
   }
+  int64_t slow() const { return slow_; }  // of those compiled: as plain loops
   int64_t count(Coverage coverage) const { return counts_[static_cast<std::size_t>(coverage)]; }
   const auto& rows() const { return rows_; }
 
  private:
   std::map<std::tuple<Coverage, std::string, std::string>, Row> rows_;
-  int64_t counts_[4] = {};
+  int64_t counts_[4] = {}, slow_ = 0;
 };
 
 void print_table(const Console& console, const Table& table) {
   for (const auto& [key, row] : table.rows()) {
     std::string where;
-    if (row.coverage == Coverage::reference || row.coverage == Coverage::unknown) {
+    if (row.coverage != Coverage::known && (row.coverage != Coverage::compiled || !row.reason.empty())) {
       const std::size_t shown = console.verbose ? row.layers.size() : std::min(kShownLayers, row.layers.size());
       for (std::size_t i = 0; i < shown; ++i) where += fmt::format("{}'{}'", i > 0 ? ", " : "  at ", row.layers[i]);
       if (shown < row.layers.size()) where += fmt::format(" and {} more", row.layers.size() - shown);
@@ -65,6 +67,13 @@ void print_table(const Console& console, const Table& table) {
     console.print("{:>7}  {:<10} {}{}{}\n", row.layers.size(), name(row.coverage), printable(row.op),
                   row.reason.empty() ? "" : " (" + printable(row.reason) + ")", printable(where));
   }
+}
+
+// Why a node's kernel is written down as plain loops; empty where it is not, and for what runs along with such a node.
+std::string why_slow(const Unit& unit, const Node& node) {
+  if (unit.kind != Unit::Kind::kernel || unit.tactics.empty() || unit.tactics.front().name != kPlainLoops) return {};
+  const bool meant = unit.kernel.anchor ? node.op() == unit.kernel.anchor->family : !parse_scalar(node.op());
+  return meant ? fmt::format("{}: {}", kPlainLoops, unit.tactics.front().why) : std::string();
 }
 
 // Kernels are grouped as a build groups them, so that the answer is the build's.
@@ -82,7 +91,7 @@ Status cover_units(const Graph& graph, const Target& target, const SymbolSet& ou
         table.add(Coverage::reference, node->op(), why, node->source());
         continue;
       }
-      table.add(Coverage::compiled, node->op(), "", node->source());
+      table.add(Coverage::compiled, node->op(), why_slow(unit, *node), node->source());
       if (unit.kind == Unit::Kind::control)
         for (std::size_t i = 0; i < node->region_count(); ++i)
           TRY(cover_units(node->region(i), target, options.early, table));
@@ -124,6 +133,7 @@ Result<int> check(Console& console, const Options& options) {
   const int64_t unknown = table.count(Coverage::unknown), references = table.count(Coverage::reference);
   console.report = {{"model", options.model},
                     {"compiled", table.count(Coverage::compiled)},
+                    {"plain_loops", table.slow()},
                     {"known", table.count(Coverage::known)},
                     {"reference", references},
                     {"unknown", unknown},
@@ -133,7 +143,8 @@ Result<int> check(Console& console, const Options& options) {
     console.print("{} nodes known, {} unknown: the model cannot be built\n", table.count(Coverage::known), unknown);
     return static_cast<int>(ErrorCode::refused);
   }
-  console.print("{} nodes compiled, {} on references\n", table.count(Coverage::compiled), references);
+  const std::string slow = table.slow() > 0 ? fmt::format(" ({} as {}: slow)", table.slow(), kPlainLoops) : "";
+  console.print("{} nodes compiled{}, {} on references\n", table.count(Coverage::compiled), slow, references);
   return references > 0 && fallback == Fallback::error ? static_cast<int>(ErrorCode::refused) : 0;
 }
 

@@ -14,8 +14,10 @@ std::string cut(const std::string& text, std::size_t width) {
   return text.size() <= width ? text : text.substr(0, width - 2) + "..";
 }
 
-// "kernel convolution direct 14x2" and "reference top_k" by their first two words.
-std::string family(const std::string& kind) {
+// "kernel convolution direct 14x2" and "reference top_k" by their first two words; plain loops together.
+std::string family(const LayerTime& layer) {
+  const std::string& kind = layer.kind;
+  if (layer.plain_loops()) return std::string("kernel ").append(kPlainLoops);
   const std::size_t first = kind.find(' ');
   return kind.substr(0, first == std::string::npos ? first : kind.find(' ', first + 1));
 }
@@ -80,7 +82,7 @@ void print(const Console& console, const Profile& profile) {
     console.print("{:>10.4f} {:>10.4f} {:>6.1f}%  {:<{}}  {}{}\n", layer.mean * 1e3, layer.median * 1e3,
                   layer.mean / total * 100, cut(printable(layer.name), kNameWidth), kNameWidth,
                   cut(printable(layer.kind), kKindWidth), layer.calls > 1 ? fmt::format(" x{}", layer.calls) : "");
-    auto& [seconds, count] = families[family(layer.kind)];
+    auto& [seconds, count] = families[family(layer)];
     seconds += layer.mean;
     ++count;
   }
@@ -91,6 +93,8 @@ void print(const Console& console, const Profile& profile) {
     console.print("{:>10.4f} {:>6.1f}% {:>7}  {}\n", sum.first * 1e3, sum.first / total * 100, sum.second, kind);
   console.print("{:>10.4f} {:>6.1f}% {:>7}  in all, of {} runs\n\n", profile.total * 1e3, 100.0, profile.layers.size(),
                 profile.runs);
+  if (const auto slow = std::ranges::count_if(profile.layers, &LayerTime::plain_loops); slow > 0)
+    console.print("{} layer{} as {}: slow, 'burnish explain' says why\n\n", slow, slow == 1 ? "" : "s", kPlainLoops);
 }
 
 Json to_json(const Profile& profile) {

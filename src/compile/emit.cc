@@ -23,7 +23,9 @@ std::string key_of(const KernelJob& job) {
   return key;
 }
 
-std::string kernel_name(const Tactic& tactic) {
+std::string kernel_name(const KernelJob& job) {
+  const Tactic& tactic = job.tactic;
+  if (tactic.name == kPlainLoops) return tactic.name + (job.kernel.anchor ? " of " + job.kernel.anchor->family : "");
   const auto family = tactic.parameters.find("family");
   const auto* name = family == tactic.parameters.end() ? nullptr : std::get_if<std::string>(&family->second);
   return name == nullptr || tactic.name.starts_with(*name) ? tactic.name : *name + " " + tactic.name;
@@ -85,7 +87,7 @@ Status emit(std::vector<KernelJob>& jobs, Program& root, const EmitOptions& opti
     const Emitted& emitted = *code[kind[j]];
     const auto [found, fresh] = numbers.emplace(std::pair(&program, kind[j]), static_cast<int>(program.kernels.size()));
     if (fresh)
-      program.kernels.push_back({kernel_name(jobs[j].tactic), offsets[kind[j]] + emitted.entry, emitted.integers,
+      program.kernels.push_back({kernel_name(jobs[j]), offsets[kind[j]] + emitted.entry, emitted.integers,
                                  emitted.tasks, emitted.grain, emitted.scratch_bytes});
     program.steps[jobs[j].step].code = found->second;
   }

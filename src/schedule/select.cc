@@ -345,10 +345,13 @@ class Selector {
     for (const Tactic& way : ways)
       if (way.name != won.name && losers.find(way.name) == std::string::npos)
         losers += fmt::format("{}{} {}", losers.empty() ? "" : ", ", way.name, time(way));
-    notes_.push_back({"select.tactic", unit.name,
-                      fmt::format("{}{}, {} {}", unit.kernel.anchor ? unit.kernel.anchor->family + ": " : "", won.name,
-                                  is_timed(won) ? "measured" : "estimated", time(won)),
-                      won.why + (losers.empty() ? "" : "; others: " + losers), ""});
+    const bool lacks_family = won.name == kPlainLoops && unit.kernel.anchor;
+    notes_.push_back(
+        {"select.tactic", unit.name,
+         fmt::format("{}{}, {} {}", unit.kernel.anchor ? unit.kernel.anchor->family + ": " : "", won.name,
+                     is_timed(won) ? "measured" : "estimated", time(won)),
+         (lacks_family ? "no family has code for it: " : "") + won.why + (losers.empty() ? "" : "; others: " + losers),
+         ""});
   }
 
   const Graph& graph_;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -30,6 +31,10 @@ struct KernelArgs {
 };
 using KernelFunction = void (*)(const KernelArgs*, int64_t first, int64_t last);
 }
+
+// The name of a tactic that writes a problem down as loops, because no family has code for it; its `why` says why not. It
+// is slow beside what a family makes, and reports tell.
+inline constexpr std::string_view kPlainLoops = "plain loops";
 
 // Compiled code of one kernel: position-independent, without relocations or calls to the outside.
 struct Emitted {

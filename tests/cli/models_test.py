@@ -132,6 +132,31 @@ class Check(ProgramTest):
         report = self.fails_quietly(3, "check", model, "--fallback", "error", "--json").json()
         self.assertEqual([r["operator"] for r in report["operators"] if r["coverage"] == "reference"], ["unique"])
 
+    def test_plain_loops(self):
+        model = self.model("""graph @main(%x: f64[8,8], %y: f64[8,8], %z: f32[1,4,5,5], %w: f32[4,3,3,3]) {
+  %p: f64[8,8] = matmul(%x, %y) from "the product"
+  %a: f64[8,8] = relu(%p) from "after it"
+  %t: f32[1,3,11,11] = convolution_transpose(%z, %w) {strides = [2, 2], dilations = [1, 1], pads = [0, 0, 0, 0],
+    output_padding = [0, 0]} from "the transposed"
+  return %a, %t
+}
+""")
+        outcome = self.succeeds("check", model, "--fallback", "error")
+        self.assertIn("(2 as plain loops: slow), 0 on references", outcome.out)
+        report = self.succeeds("check", model, "--json").json()
+        self.assertEqual((report["plain_loops"], report["reference"]), (2, 0))
+        slow = {r["operator"]: r for r in report["operators"] if r["reason"].startswith("plain loops")}
+        self.assertEqual({op: row["layers"] for op, row in slow.items()},
+                         {"matmul": ["the product"], "convolution_transpose": ["the transposed"]})
+        self.assertIn("only f32", slow["matmul"]["reason"])
+        why = self.succeeds("explain", model, "--node", "the product").out
+        self.assertIn("plain loops", why)
+        self.assertIn("only f32", why)
+        profile = self.succeeds("bench", model, "--duration", "0", "--profile").out
+        self.assertIn("kernel plain loops of matmul", profile)
+        self.assertIn("2 layers as plain loops", profile)
+        self.assertEqual(self.succeeds("check", self.model(), "--json").json()["plain_loops"], 0)
+
     def fails_quietly(self, code, *arguments):
         outcome = burnish(*arguments)
         self.assertEqual(outcome.code, code, outcome.err)

@@ -43,7 +43,10 @@ std::vector<Tactic> CpuTarget::tactics(const Kernel& kernel, std::string* why_no
   if (all.empty() && kernel.anchor && !others()) {
     std::string reason;
     kSpelledOut.tactics(cpu_, kernel, all, reason);
-    for (Tactic& tactic : all) tactic.parameters["family"] = std::string(kSpelledOut.name);
+    for (Tactic& tactic : all) {
+      tactic.parameters["family"] = std::string(kSpelledOut.name);
+      tactic.why = reasons;
+    }
     if (!reason.empty()) reasons += fmt::format("; as loops: {}", reason);
   }
   if (reasons.empty()) reasons = fmt::format("no family of {} solves '{}'", name(), problem);
