@@ -39,6 +39,8 @@ def complaint(top: str, room: str, folder: str, quote: str, included: str) -> st
     head = included.split("/")[0]
     if head in ("burnish", top) or (quote == "<" and head != "llvm" and head not in RANK):
         return None
+    if top in PUBLIC_ONLY and quote == '"' and "/" not in included:
+        return None  # a file beside it
     if top in PUBLIC_ONLY:
         return "only the public headers, burnish/..., may be included here"
     if head == "llvm" or head == "llvm-c":

@@ -42,6 +42,7 @@ typedef struct burnish_graph burnish_graph;
 typedef struct burnish_engine burnish_engine;
 typedef struct burnish_context burnish_context;
 typedef struct burnish_checkpoint burnish_checkpoint;
+typedef struct burnish_call burnish_call;
 
 /* A value of a graph: a number, so that copying is free and a wrong one is noticed. 0: no value. */
 typedef uint64_t burnish_value;
@@ -230,6 +231,89 @@ typedef struct burnish_run_options {
   int64_t max_bytes;                  /* of intermediate values and scratch; 0: no limit */
 } burnish_run_options;
 
+/* -- operators of users */
+
+typedef enum burnish_arity {
+  BURNISH_REQUIRED = 0,
+  BURNISH_OPTIONAL = 1,
+  BURNISH_VARIADIC = 2 /* any number, at the end */
+} burnish_arity;
+
+typedef struct burnish_operand_spec {
+  const char* name;
+  const char*
+      types; /* dtypes it takes: "f32|f64", "float", "int", "numeric", "bool", "complex", "any" (NULL: the same),
+                        "same" (as operand 0) */
+  burnish_arity arity;
+} burnish_operand_spec;
+
+typedef struct burnish_result_spec {
+  const char* name;
+  const char* doc; /* NULL: none */
+  burnish_arity arity;
+} burnish_result_spec;
+
+typedef struct burnish_attribute_spec {
+  const char* name;
+  burnish_attribute_kind kind;
+  const char* default_text; /* as in the text form: "1", "0.5", "\"NOTSET\"", "[1, 1]", "f32"; NULL: must be given;
+                               "optional": may be absent */
+  const char* doc;          /* NULL: none */
+} burnish_attribute_spec;
+
+/* What the operator is called in ONNX files, in versions `since` to `until` of the domain's operator set. */
+typedef struct burnish_binding {
+  const char* domain;
+  const char* op_type;
+  int64_t since; /* 0: 1 */
+  int64_t until; /* 0: without end */
+} burnish_binding;
+
+/* Says what the results are, from what is known of the operands: call_type, call_contents, call_attribute, then
+   call_set_type for every result, and call_require for what only sizes of a run can show. */
+typedef burnish_status (*burnish_infer_function)(void* user, burnish_call* call);
+/* Computes the results of one node: call_tensor, then call_allocate for every result, and writes into it. */
+typedef burnish_status (*burnish_reference_function)(void* user, burnish_call* call);
+/* Writes the node out of other operators, with graph_add, graph_constant, graph_constant_owned and graph_value_info on
+   `graph`; other functions refuse it. `operands` are the node's (0: absent); `results` has as many places as call_count
+   says. Where it needs sizes that the types do not tell yet, it fails with BURNISH_REFUSED, and is asked again in the run,
+   with numbers; any other status ends the build. */
+typedef burnish_status (*burnish_decompose_function)(void* user, burnish_call* call, burnish_graph* graph,
+                                                     const burnish_value* operands, burnish_value* results);
+
+/* An operator of the caller's own. What is pointed to is copied; `user` and the functions live until the process ends.
+ * - With `decompose` it is compiled and fused like any other; with `reference` alone it runs as a step that calls back.
+ *   With both, the build decomposes it and the references check it (`burnish compare MODEL references`).
+ * - The functions are called from any thread, several at a time, again and again; the same operands must give the same
+ *   results unless it is `random`. They answer BURNISH_OK, or say why not by call_fail and answer with its status.
+ * - `call` and all that it hands out end with the function. */
+typedef struct burnish_operator {
+  size_t size;
+  const char* name; /* with its owner before the last '.': "com.example.Scale"; names without one are Burnish's own */
+  const char* doc;  /* NULL: none */
+  const burnish_operand_spec* operands;
+  size_t operand_count;
+  const burnish_result_spec* results;
+  size_t result_count;
+  const burnish_attribute_spec* attributes;
+  size_t attribute_count;
+  const burnish_binding* bindings; /* none: the name's own, "com.example" and "Scale", in all versions */
+  size_t binding_count;
+  int effectful; /* not 0: never removed, merged or reordered */
+  int random;    /* not 0: the results are not a function of the operands */
+  void* user;
+  burnish_infer_function infer;
+  burnish_reference_function reference; /* one of these two may be NULL */
+  burnish_decompose_function decompose;
+} burnish_operator;
+
+typedef enum burnish_requirement {
+  BURNISH_EQUAL = 0,      /* value == bound */
+  BURNISH_AT_MOST = 1,    /* value <= bound */
+  BURNISH_BROADCASTS = 2, /* value == bound, or either is 1 */
+  BURNISH_EXTENDS = 3     /* value == bound, or value is 1 */
+} burnish_requirement;
+
 /* Functions are only ever appended. */
 typedef struct burnish_table {
   uint32_t version;  /* of the table: BURNISH_API_VERSION of the library */
@@ -329,6 +413,44 @@ typedef struct burnish_table {
      signing_key puts another in its place. */
   burnish_status (*engine_save_as)(const burnish_engine* engine, const char* path, const burnish_save_options* options,
                                    burnish_error** error);
+
+  /* -- operators of users (both libraries). Registered for the life of the process, before the models and engines that
+     have them are loaded. Names that are taken, here or by an operator of ONNX that Burnish knows, are refused. */
+  burnish_status (*operator_register)(const burnish_operator* definition, burnish_error** error);
+
+  /* -- what the functions of an operator see of the node that they are called for. Of any of them: */
+  burnish_status (*call_count)(burnish_call* call, burnish_side side, size_t* count, burnish_error** error);
+  /* "f32[N,64]" of an operand, or what is known of a result; NULL for one that is absent, or that nobody wants. */
+  burnish_status (*call_type)(burnish_call* call, burnish_side side, size_t index, const char** type,
+                              burnish_error** error);
+  /* With its default, in its declared kind; `name` becomes NULL when it is optional and absent. In a reference the
+     sizes of BURNISH_DIMS are numbers. */
+  burnish_status (*call_attribute)(burnish_call* call, const char* name, burnish_attribute* attribute,
+                                   burnish_error** error);
+  /* Says why the function fails; what it then returns is `status`. `remedy` may be NULL. */
+  burnish_status (*call_fail)(burnish_call* call, burnish_status status, const char* what, const char* remedy);
+  /* An operand's data: of all in a reference, of constants elsewhere; NULL when absent or not known. Dense, and not to
+     be written. */
+  burnish_status (*call_tensor)(burnish_call* call, size_t operand, const DLTensor** tensor, burnish_error** error);
+
+  /* In infer: */
+  burnish_status (*call_set_type)(burnish_call* call, size_t result, const char* type, burnish_error** error);
+  /* The elements of a small operand of integers or bools, as sizes ("64", "N + 1"); `sizes` becomes NULL when they are
+     not known. */
+  burnish_status (*call_contents)(burnish_call* call, size_t operand, const char* const** sizes, size_t* count,
+                                  burnish_error** error);
+  burnish_status (*call_set_contents)(burnish_call* call, size_t result, const char* const* sizes, size_t count,
+                                      burnish_error** error);
+  /* A name for a size from `low` to `high` that only a run can tell, to be used in call_set_type. */
+  burnish_status (*call_fresh)(burnish_call* call, int64_t low, int64_t high, const char** size, burnish_error** error);
+  /* Fails when it surely does not hold; else runs check it. `what` says whose sizes: "rows of a and of b". */
+  burnish_status (*call_require)(burnish_call* call, burnish_requirement requirement, const char* value,
+                                 const char* bound, const char* what, burnish_error** error);
+
+  /* In a reference: zeroed memory for a result of the dtype that infer said, to be written until the function ends.
+     Sizes that contradict infer are an error; `tensor` becomes NULL for a result that nobody wants. */
+  burnish_status (*call_allocate)(burnish_call* call, size_t result, const int64_t* shape, size_t rank,
+                                  DLTensor** tensor, burnish_error** error);
 } burnish_table;
 
 #if defined(__GNUC__)
@@ -339,6 +461,10 @@ typedef struct burnish_table {
 
 /* The table, or NULL when the library is older than the version asked for (or there is no memory for the table). */
 BURNISH_EXPORT const burnish_table* burnish_api(uint32_t version);
+
+/* Not in the libraries: what a library of operators exports, for `burnish COMMAND --operators LIB.so`. It registers them
+   in the program's own table; `error` is for those of operator_register. */
+BURNISH_EXPORT burnish_status burnish_register_operators(const burnish_table* table, burnish_error** error);
 
 #ifdef __cplusplus
 }

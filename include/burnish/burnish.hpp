@@ -11,6 +11,7 @@
 
 #include <burnish/burnish.h>
 
+#include <burnish/cpp/custom.hpp>
 #include <burnish/cpp/engine.hpp>
 #include <burnish/cpp/graph.hpp>
 #include <burnish/cpp/operators.hpp>

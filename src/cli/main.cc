@@ -13,6 +13,7 @@
 #include "base/memory_error.h"
 #include "cli/command.h"
 #include "cli/crash.h"
+#include "cli/libraries.h"
 #include "cli/version.h"
 
 namespace burnish::cli {
@@ -101,10 +102,15 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(kFooter);
   std::vector<std::pair<CLI::App*, Action>> actions;
+  std::vector<std::string> libraries;
   for (const Command* command : kCommands) {
     CLI::App* sub = app.add_subcommand(command->name, command->summary);
     sub->footer(std::string("Examples:\n") + command->examples);
     Action action = command->setup(*sub);
+    sub->add_option("--operators", libraries, "A library with operators of your own; may be given again")
+        ->type_name("LIB.so")
+        ->allow_extra_args(false)
+        ->group("Operators");
     sub->add_flag("--json", console.json, "One JSON object on standard output, nothing else there")->group("Output");
     sub->add_flag("--quiet", console.quiet, "Results and errors alone")->group("Output");
     sub->add_flag("-v,--verbose", console.verbose, "More on standard error")->group("Output");
@@ -127,6 +133,8 @@ int main(int argc, char** argv) {
     return fail(console, Error{ErrorCode::usage, what, where, advice(app, arguments)});
   }
   console.apply_log_level();
+  for (const std::string& library : libraries)
+    if (auto status = load_operators(library); !status) return fail(console, status.error());
   for (const auto& [sub, action] : actions)
     if (sub->parsed()) return run(console, action);
   return 0;

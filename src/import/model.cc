@@ -104,6 +104,8 @@ Status require_known(const std::vector<UnknownOperator>& unknown, const std::str
   for (const auto& [op, found] : kinds)
     list += fmt::format("{}{} ({} time{}, first at '{}')", list.empty() ? "" : ", ", op, found.first,
                         found.first == 1 ? "" : "s", found.second);
+  if (!remedy.empty()) remedy += "; ";
+  remedy += "operators of your own are registered before the model is read (docs/getting_started.md, --operators)";
   return refused("the model has operators that Burnish does not know: " + list, where, std::move(remedy));
 }
 

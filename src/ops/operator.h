@@ -150,6 +150,8 @@ class Builder {
   explicit Builder(Graph& graph, Node* before = nullptr, std::string source = {});
   Graph& graph() { return graph_; }
   void set_source(std::string source) { source_ = std::move(source); }
+  const std::string& source() const { return source_; }
+  Node* before() const { return before_; }
   Value* constant(Tensor tensor, std::string_view name = {});
   Value* scalar(DType dtype, double value) { return constant(Tensor::scalar(dtype, value)); }
   // One result. Returns a null Value after a failure, which later calls accept and pass on.
@@ -207,7 +209,7 @@ struct Operator {
   std::span<const AttributeSpec> attributes;
   Status (*infer)(InferContext&);
   Status (*reference)(ReferenceContext&);                       // core
-  Result<std::vector<Value*>> (*decompose)(DecomposeContext&);  // composite: exactly one of the two
+  Result<std::vector<Value*>> (*decompose)(DecomposeContext&);  // composite: one of the two
   Result<Kernel> (*lower)(LowerContext&);                       // null: no kernel, runs as a reference step
   const Gradient* (*gradient)();                                // null: not differentiable yet
   std::span<const Sample> samples;
@@ -216,6 +218,8 @@ struct Operator {
   bool random = false;                // results are not a function of the operands
   uint8_t regions = 0;                // how many regions a node of it has
   std::optional<Scalar> scalar = {};  // the row of the scalar table that this elementwise operator is
+  // Registered by a user. It may have both a reference and a decomposition: a build takes the latter, references the first.
+  bool users = false;
   bool is_core() const { return decompose == nullptr; }
 };
 
@@ -229,9 +233,19 @@ struct OperatorList {
 extern const OperatorList* const kOperatorLists[];
 extern const std::size_t kOperatorListCount;
 
-const Operator* find(std::string_view name);           // built in or registered by the user; null when unknown
-std::vector<const Operator*> all();                    // sorted by name
-Status register_operator(const Operator* definition);  // a user's own; must outlive its use. Fails on a taken name
+const Operator* find(std::string_view name);  // built in or registered by the user; null when unknown
+std::vector<const Operator*> all();           // sorted by name
+
+// What a user's operator is called in ONNX files: versions `since` to `until` of the domain's operator set.
+struct ForeignName {
+  std::string domain, op_type;
+  int64_t since = 1, until = INT64_MAX;
+};
+// A user's own, for good: there is no way to take it back. All or nothing; fails on a name that is taken, here or there.
+Status register_operator(const Operator* definition, std::vector<ForeignName> names = {});
+// The user's operator of that foreign name; null when there is none.
+const Operator* find_foreign(std::string_view domain, std::string_view op_type, int64_t version);
+std::vector<ForeignName> foreign_names(const Operator& definition);
 
 // Sets definition() of every node by name; unknown names stay null (foreign). Attributes are brought to their declared
 // kind where the text form cannot tell ("[2, 3]" for dims, "[]", "1" for a real).

@@ -92,6 +92,18 @@ Status CompositeCache::build(const Node& node, std::span<const RuntimeValue* con
   return {};
 }
 
+namespace {
+
+// Composites that decompose into each other, as users' may by mistake, would never end.
+constexpr int kDepth = 32;
+thread_local int depth = 0;
+struct Deeper {
+  Deeper() { ++depth; }
+  ~Deeper() { --depth; }
+};
+
+}  // namespace
+
 Status CompositeCache::run(const Node& node, std::span<const RuntimeValue* const> inputs, const SymbolTable& symbols,
                            const RunOptions& options, std::span<RuntimeValue> results) {
   if (node.definition() == nullptr)
@@ -99,6 +111,10 @@ Status CompositeCache::run(const Node& node, std::span<const RuntimeValue* const
                    "give the operator's implementation, or run the model in the framework that it came from");
   if (node.definition()->decompose == nullptr)
     return refused("the operator '" + node.op() + "' has no reference here", "node '" + node.source() + "'");
+  if (depth >= kDepth)
+    return refused("composites decompose into each other without end",
+                   "node '" + node.source() + "' (" + node.op() + ")");
+  const Deeper deeper;
   std::vector<bool> small(inputs.size(), false), tiny_integers(inputs.size(), false);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i] == nullptr || !inputs[i]->is_tensor()) continue;

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <numeric>
 #include <set>
@@ -265,7 +266,17 @@ Result<std::unique_ptr<Graph>> Plan::State::read_graph(std::string_view text, bo
   auto graph = parse_graph(text, store);
   if (!graph) return std::unexpected(std::move(graph).error().within(name));
   ops::bind_operators(**graph);
-  return graph;
+  std::map<std::string, std::string> missing;  // operator -> the first node's source
+  walk(**graph, [&](Node& node) {
+    if (node.definition() == nullptr) missing.emplace(node.op(), node.source());
+  });
+  if (missing.empty()) return graph;
+  std::string list;
+  for (const auto& [op, source] : missing)
+    list += (list.empty() ? "'" : ", '") + op + "'" + (source.empty() ? "" : " (at '" + source + "')");
+  return refused(
+      "the plan needs operators of its maker's own that are not registered: " + list, name,
+      "register them before it is loaded (docs/getting_started.md); the program has --operators LIB.so for that");
 }
 
 Result<std::shared_ptr<const Program>> Plan::State::read_program(std::size_t image,

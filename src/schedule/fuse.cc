@@ -210,7 +210,9 @@ class Fuser {
       return refused(fmt::format("the operator '{}' is not known", node.op()), unit.name,
                      "'check' lists what a model needs; give a custom operator of that name");
     notes_.push_back({"fallback.reference", unit.name, fmt::format("{} runs as a reference step", node.op()),
-                      std::move(why), "use other dtypes or attributes where the model allows"});
+                      std::move(why),
+                      node.definition()->users ? "give the operator a decompose"
+                                               : "use other dtypes or attributes where the model allows"});
     return {};
   }
 
@@ -219,7 +221,10 @@ class Fuser {
     if (node.definition() == nullptr) return as_reference(node, unit, {});
     bool strings = false;
     for (const Value* v : node.operands()) strings = strings || (v != nullptr && !v->type().is_ranked_tensor());
-    if (node.definition()->lower == nullptr) {
+    if (node.definition()->users) {
+      why = node.definition()->decompose == nullptr ? "the operator is a user's own and has no decompose"
+                                                    : "its decompose needs sizes that only a run can tell";
+    } else if (node.definition()->lower == nullptr) {
       why = "the operator has no kernel";
     } else if (strings) {
       why = "an operand is no tensor of known rank";

@@ -104,6 +104,18 @@ TEST(C, EveryFunctionSurvivesNulls) {
     fails(b().checkpoint_count(nullptr, nullptr, nullptr));
     fails(b().checkpoint_name(nullptr, 0, nullptr, nullptr));
     fails(b().checkpoint_tensor(nullptr, nullptr, nullptr, nullptr));
+    fails(b().operator_register(nullptr, nullptr));
+    fails(b().call_count(nullptr, BURNISH_INPUT, nullptr, nullptr));
+    fails(b().call_type(nullptr, BURNISH_INPUT, 0, nullptr, nullptr));
+    fails(b().call_attribute(nullptr, nullptr, nullptr, nullptr));
+    fails(b().call_fail(nullptr, BURNISH_REFUSED, nullptr, nullptr));
+    fails(b().call_tensor(nullptr, 0, nullptr, nullptr));
+    fails(b().call_set_type(nullptr, 0, nullptr, nullptr));
+    fails(b().call_contents(nullptr, 0, nullptr, nullptr, nullptr));
+    fails(b().call_set_contents(nullptr, 0, nullptr, 1, nullptr));
+    fails(b().call_fresh(nullptr, 0, 1, nullptr, nullptr));
+    fails(b().call_require(nullptr, BURNISH_EQUAL, nullptr, nullptr, nullptr, nullptr));
+    fails(b().call_allocate(nullptr, 0, nullptr, 1, nullptr, nullptr));
     fails(b().set_log(nullptr, nullptr, static_cast<burnish_log_level>(99), nullptr));
   }
   b().error_free(nullptr);

@@ -1,6 +1,7 @@
 """What users get: an install tree that consumers compile against, libraries that export and weigh what they should, and a
 getting-started page whose programs and commands work as printed."""
 
+import json
 import os
 import pathlib
 import re
@@ -9,6 +10,9 @@ import subprocess
 import sys
 import tempfile
 import unittest
+
+import onnx
+from onnx import TensorProto, helper
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BURNISH_BUILD", ROOT / "build/release"))
@@ -70,6 +74,44 @@ class Install(unittest.TestCase):
         run(str(tree / "run_plan"), model, expect=3)  # no plan
         run(str(tree / "run_plan"), str(self.folder / "missing.plan"), expect=4)
 
+    def test_own_operators(self):
+        tree = self.build(ROOT / "examples", "examples")
+        model, plan = str(self.folder / "own.onnx"), str(self.folder / "own.plan")
+        nodes = [helper.make_node("SoftThreshold", ["x"], ["s"], domain="com.example", by=1.0),
+                 helper.make_node("Median", ["s"], ["y"], domain="com.example")]
+        graph = helper.make_graph(nodes, "own", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3])],
+                                  [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N"])])
+        opsets = [helper.make_opsetid("", 21), helper.make_opsetid("com.example", 1)]
+        onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), model)
+
+        program = str(self.prefix / "bin/burnish")
+        unknown = run(program, "build", model, "-o", plan, "--json", expect=3)
+        self.assertIn("com.example.SoftThreshold (1 time", unknown)
+        self.assertIn("--operators", unknown)
+        library = next(tree.glob("libown_operators.so"))
+        checked = json.loads(run(program, "check", model, "--operators", str(library), "--json"))
+        self.assertEqual(checked["unknown"], 0)
+        self.assertEqual([(row["operator"], row["count"]) for row in checked["operators"] if row["coverage"] == "reference"],
+                         [("com.example.Median", 1)])
+        run(program, "build", model, "-o", plan, "--operators", str(library), "--quiet")
+        self.assertEqual(run(str(tree / "run_own"), plan), "0.00\n3.00\n")  # of 2 -1 0 and of 0 4 3
+        run(program, "compare", model, "references", "--operators", str(library))
+        # What the plan needs must be there, in the program and in a program with the small library.
+        for refused in ([program, "run", plan, "--json"], [str(tree / "run_plan"), plan]):
+            done = subprocess.run(refused, capture_output=True, text=True, timeout=900, check=False)
+            self.assertEqual(done.returncode, 3, done)
+            self.assertIn("'com.example.Median'", done.stdout + done.stderr)
+        run(program, "run", plan, "--operators", str(library))
+        # Written as ONNX again, under its domain; other files are no libraries of operators.
+        again = str(self.folder / "again.onnx")
+        run(program, "convert", model, "-o", again, "--operators", str(library))
+        self.assertEqual([(n.domain, n.op_type) for n in onnx.load(again).graph.node],
+                         [("com.example", "SoftThreshold"), ("com.example", "Median")])
+        onnx.checker.check_model(again)
+        run(program, "check", model, "--operators", model, expect=2)
+        run(program, "check", model, "--operators", str(self.library / "libburnish-runtime.so"), expect=2)
+        run(program, "check", model, "--operators", str(self.folder / "missing.so"), expect=4)
+
     def test_consumers(self):
         tree = self.build(ROOT / "tests/install/consumers", "consumers")
         self.assertEqual(run(str(tree / "c11")), "2 4 6\n")
@@ -105,7 +147,7 @@ class Install(unittest.TestCase):
                 output = run(f"set -e\n{body}", cwd=project, env=self.env, shell=True)
             elif language == "text":
                 self.assertEqual(output.strip().split("\n")[-len(body.strip().split("\n")):], body.strip().split("\n"))
-        self.assertEqual(files, 4)
+        self.assertEqual(files, 5)
         self.assertGreaterEqual(len([1 for language, _ in blocks if language == "text"]), 3)
 
 

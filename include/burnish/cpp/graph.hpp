@@ -134,6 +134,27 @@ struct GraphState {
   }
 };
 
+// The sizes in "f32[N,64]"; none for a scalar and for an unknown rank.
+inline Dims dims_of(std::string_view type) {
+  const std::size_t open = type.find('[');
+  Dims result;
+  if (open == type.npos || !type.ends_with(']') || type.substr(open) == "[*]") return result;
+  int depth = 0;
+  std::string part;
+  for (const char c : type.substr(open + 1, type.size() - open - 2)) {
+    depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+    if (c == ',' && depth == 0) {
+      result.emplace_back(std::move(part));
+      part.clear();
+    } else {
+      part += c;
+    }
+  }
+  if (!part.empty()) result.emplace_back(std::move(part));
+  return result;
+}
+inline std::optional<DType> dtype_of_type(std::string_view type) { return parse_dtype(type.substr(0, type.find('['))); }
+
 inline ValueInfo value_info(const burnish_value_info& info) {
   return {info.name, info.type, static_cast<Role>(info.role)};
 }
@@ -147,30 +168,9 @@ class Value {
   explicit operator bool() const { return id_ != 0; }
   std::string name() const { return info().name; }
   std::string type() const { return info().type; }
-  std::optional<DType> dtype() const {
-    const std::string text = type();
-    return parse_dtype(std::string_view(text).substr(0, text.find('[')));
-  }
+  std::optional<DType> dtype() const { return detail::dtype_of_type(type()); }
   // Sizes; empty for a scalar, for an unknown rank, and after an error.
-  Dims dims() const {
-    const std::string text = type();
-    const std::size_t open = text.find('[');
-    Dims result;
-    if (open == std::string::npos || !text.ends_with(']') || text.substr(open) == "[*]") return result;
-    int depth = 0;
-    std::string part;
-    for (const char c : std::string_view(text).substr(open + 1, text.size() - open - 2)) {
-      depth += c == '(' ? 1 : c == ')' ? -1 : 0;
-      if (c == ',' && depth == 0) {
-        result.emplace_back(std::move(part));
-        part.clear();
-      } else {
-        part += c;
-      }
-    }
-    if (!part.empty()) result.emplace_back(std::move(part));
-    return result;
-  }
+  Dims dims() const { return detail::dims_of(type()); }
   int64_t rank() const { return static_cast<int64_t>(dims().size()); }
   // Negative axes count from the end.
   Dim dim(int64_t axis) const {
@@ -185,6 +185,7 @@ class Value {
 
  private:
   friend class Graph;
+  friend class Decomposition;
   Value(std::shared_ptr<detail::GraphState> graph, burnish_value id) : graph_(std::move(graph)), id_(id) {}
   ValueInfo info() const {
     burnish_value_info info{};
@@ -323,6 +324,7 @@ class Graph {
   void fail(Error error) { state_->fail(std::move(error)); }
 
  private:
+  friend class Decomposition;
   explicit Graph(burnish_graph* handle) : state_(std::make_shared<detail::GraphState>()) { state_->handle = handle; }
   Value value(burnish_value id) const { return id == 0 ? Value() : Value(state_, id); }
   bool check(const Value& value, const std::string& where) {

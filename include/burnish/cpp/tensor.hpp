@@ -163,6 +163,17 @@ class Tensor {
     return make(detail::dtype_of<std::remove_const_t<T>>(), std::move(shape), const_cast<std::remove_const_t<T>*>(data),
                 nullptr);
   }
+  // A DLPack tensor's memory, which must outlive the tensor and its copies.
+  static Tensor borrow(const DLTensor& tensor, bool read_only) {
+    Tensor result;
+    result.state_ = std::make_shared<State>();
+    State& s = *result.state_;
+    s.tensor = tensor;
+    s.shape.assign(tensor.shape, tensor.shape + tensor.ndim);
+    s.tensor.shape = s.shape.data();
+    s.read_only = read_only;
+    return result;
+  }
   // Takes a DLPack tensor; its deleter is called when the last copy ends.
   static Tensor adopt(DLManagedTensorVersioned* managed) {
     Tensor result;

@@ -2,9 +2,10 @@
 
 #include <atomic>
 
-#include "api/full/graph.h"
+#include "api/full/functions.h"
 #include "api/runtime/boundary.h"
 #include "api/runtime/functions.h"
+#include "api/runtime/graph.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "compile/record.h"
@@ -96,7 +97,7 @@ Json json_of(const Operator& o) {
   for (const AttributeSpec& a : o.attributes)
     attributes.push_back(json_object("name", a.name, "kind", name(a.kind), "default", a.default_text, "doc", a.doc));
   return json_object("name", o.name, "doc", o.doc, "composite", !o.is_core(), "bodies", o.regions, "operands", operands,
-                     "results", results, "attributes", attributes);
+                     "results", results, "attributes", attributes, "users", o.users);
 }
 
 }  // namespace
@@ -115,12 +116,7 @@ burnish_status build_engine(const burnish_graph* graph, const burnish_build_opti
         if (!cancelled && given.cancelled(given.cancelled_user) != 0) cancelled = true;
         return cancelled.load();
       };
-    std::unique_ptr<Graph> copy;
-    {
-      const auto object = TRY(use<GraphObject>(graph));
-      const std::lock_guard lock(object->mutex);
-      copy = object->graph().clone();
-    }
+    std::unique_ptr<Graph> copy = TRY(use_graph(graph)).graph().clone();
     if (copy->outputs().empty())
       return usage_error("the graph has no outputs", {}, "declare what a run should give (graph_output)");
     TRY(set_shapes(*copy, given, o.opt));
@@ -157,14 +153,10 @@ void add_compiler(burnish_table& t) {
   t.graph_free = graph_free;
   t.graph_symbol = graph_symbol;
   t.graph_input = graph_input;
-  t.graph_constant = graph_constant;
-  t.graph_constant_owned = graph_constant_owned;
-  t.graph_add = graph_add;
   t.graph_output = graph_output;
   t.graph_count = graph_count;
   t.graph_value = graph_value;
   t.graph_find = graph_find;
-  t.graph_value_info = graph_value_info;
   t.graph_text = graph_text;
   t.graph_save_onnx = graph_save_onnx;
   t.operators = operators;

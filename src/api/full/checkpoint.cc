@@ -1,6 +1,6 @@
 #include "import/checkpoint/checkpoint.h"
 
-#include "api/full/graph.h"
+#include "api/full/functions.h"
 #include "api/runtime/boundary.h"
 #include "api/runtime/tensors.h"
 

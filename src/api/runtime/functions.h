@@ -41,10 +41,16 @@ burnish_status context_run(burnish_context* context, const burnish_argument* inp
                            burnish_error** error);
 burnish_status context_arena_bytes(const burnish_context* context, int64_t* bytes, burnish_error** error);
 
+burnish_status operator_register(const burnish_operator* definition, burnish_error** error);
+
 // Fills the caller's structure.
 Status give_info(burnish_value_info* info, const char* name, const char* type, InputRole role);
 // dtype, rank, and sizes that are numbers.
 Status check_fits(const TensorView& view, const ValueDescription& value);
+
+// Fails when it is an operator of ONNX that the importer knows. Only libburnish has it, as below.
+Status refuse_known(const std::string& domain, const std::string& op_type, const std::string& where)
+    __attribute__((weak, visibility("hidden")));
 
 // Puts the compiler's functions into the table. Only libburnish has it; elsewhere its address is null.
 void add_compiler(burnish_table& table) __attribute__((weak, visibility("hidden")));

@@ -10,7 +10,7 @@
 
 namespace burnish::api {
 
-enum class HandleKind : uint32_t { none, error, text, graph, engine, context, checkpoint };
+enum class HandleKind : uint32_t { none, error, text, graph, engine, context, checkpoint, call };
 
 // A new cell that holds `object`. Throws std::bad_alloc.
 void* make_handle(HandleKind kind, std::shared_ptr<void> object);

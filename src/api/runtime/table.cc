@@ -1,5 +1,7 @@
 #include "api/runtime/boundary.h"
+#include "api/runtime/call.h"
 #include "api/runtime/functions.h"
+#include "api/runtime/graph.h"
 #include "base/log.h"
 
 namespace burnish::api {
@@ -56,6 +58,23 @@ burnish_table make_table() {
   t.context_free = context_free;
   t.context_run = context_run;
   t.context_arena_bytes = context_arena_bytes;
+  t.operator_register = operator_register;
+  t.call_count = call_count;
+  t.call_type = call_type;
+  t.call_attribute = call_attribute;
+  t.call_fail = call_fail;
+  t.call_tensor = call_tensor;
+  t.call_set_type = call_set_type;
+  t.call_contents = call_contents;
+  t.call_set_contents = call_set_contents;
+  t.call_fresh = call_fresh;
+  t.call_require = call_require;
+  t.call_allocate = call_allocate;
+  // What decompositions need, which may be left to the run.
+  t.graph_constant = graph_constant;
+  t.graph_constant_owned = graph_constant_owned;
+  t.graph_add = graph_add;
+  t.graph_value_info = graph_value_info;
 
   constexpr AbsentCompiler absent;
   t.graph_create = absent;
@@ -65,14 +84,10 @@ burnish_table make_table() {
   t.graph_free = absent;
   t.graph_symbol = absent;
   t.graph_input = absent;
-  t.graph_constant = absent;
-  t.graph_constant_owned = absent;
-  t.graph_add = absent;
   t.graph_output = absent;
   t.graph_count = absent;
   t.graph_value = absent;
   t.graph_find = absent;
-  t.graph_value_info = absent;
   t.graph_text = absent;
   t.graph_save_onnx = absent;
   t.operators = absent;

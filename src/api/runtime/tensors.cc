@@ -178,6 +178,12 @@ Status store(const Tensor& tensor, const TensorView& into) {
   return {};
 }
 
+std::optional<DLDataType> dl_type(DType dtype) {
+  const Row* row = row_of(dtype);
+  if (row == nullptr) return std::nullopt;
+  return DLDataType{row->code, row->bits, 1};
+}
+
 Result<DLManagedTensorVersioned*> lend(Tensor tensor) {
   const Row* row = row_of(tensor.dtype());
   if (row == nullptr)

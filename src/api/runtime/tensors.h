@@ -4,6 +4,7 @@
 #include <burnish/burnish.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
@@ -29,6 +30,8 @@ Result<Tensor> borrow(const TensorView& view, std::shared_ptr<const void> owner 
 Result<Tensor> copy(const TensorView& view);
 // Writes a tensor of the same dtype and dims into the caller's memory.
 Status store(const Tensor& tensor, const TensorView& into);
+// How DLPack names the dtype; nothing for strings.
+std::optional<DLDataType> dl_type(DType dtype);
 // A managed tensor that shares the tensor's bytes. Throws std::bad_alloc.
 Result<DLManagedTensorVersioned*> lend(Tensor tensor);
 

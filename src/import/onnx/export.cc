@@ -133,7 +133,7 @@ Result<std::vector<Piece>> pieces(const Graph& original, DataFile* data, int64_t
     model.message(8, entry);
   };
   opset("", exporter.opset());
-  for (const std::string& domain : exporter.domains()) opset(domain, kExportedMlOpset);
+  for (const auto& [domain, version] : exporter.domains()) opset(domain, version);
   list[0].bytes = model.data();
   length_field(list[0].bytes, 7, size);
   list[0].bytes += exporter.graph().data();

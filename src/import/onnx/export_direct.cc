@@ -57,7 +57,12 @@ Result<NodeWriter> inverse_attributes(const Node& node, const OperatorRow& row) 
       case AttributeKind::dtype: writer.integer(name, static_cast<int64_t>(to_onnx(std::get<DType>(*value)))); break;
       case AttributeKind::tensor: writer.tensor(name, std::get<Tensor>(*value)); break;
       case AttributeKind::type: writer.type(name, std::get<Type>(*value)); break;
-      default: return refused(fmt::format("attribute '{}' has no ONNX form", spec.name));
+      case AttributeKind::dims: {
+        const auto numbers = constants(std::get<Dims>(*value));
+        if (!numbers) return refused(fmt::format("attribute '{}' has sizes that only a run can tell", spec.name));
+        writer.integers(name, *numbers);
+        break;
+      }
     }
   }
   return writer;
@@ -86,8 +91,28 @@ const OperatorRow* find_inverse_row(std::string_view op, int64_t opset) {
 }
 
 bool is_expressible(const Node& node) {
+  if (node.definition() != nullptr && node.definition()->users) return true;
   if (find_export(node.op()) != nullptr || find_inverse_row(node.op(), kExportedOpset) != nullptr) return true;
   return node.definition() == nullptr || node.definition()->decompose == nullptr;
+}
+
+Status export_users(Exporter& e, const Node& n) {
+  std::vector<ops::ForeignName> names = ops::foreign_names(*n.definition());
+  if (names.empty()) return refused("the operator is bound to no name of ONNX");
+  const ops::ForeignName& best = *std::ranges::max_element(
+      names, {}, [](const ops::ForeignName& name) { return std::pair(name.until, name.since); });
+  std::vector<std::string> inputs, outputs;
+  for (const Value* v : n.operands()) inputs.push_back(e.name(v));
+  for (std::size_t i = 0; i < n.result_count(); ++i) outputs.push_back(e.name(n.result(i)));
+  NodeWriter writer = TRY(inverse_attributes(n, {best.op_type, 1, nullptr, n.op()}));
+  if (best.domain == "ai.onnx") {
+    e.need_opset(best.since);
+  } else {
+    writer.domain(best.domain);
+    TRY(e.need_versions(best.domain, best.since, best.until));
+  }
+  e.emit_all(best.op_type, inputs, writer, outputs);
+  return {};
 }
 
 Status export_direct(Exporter& e, const Node& n, const OperatorRow& row) {

@@ -42,9 +42,24 @@ void Exporter::write_node_proto(std::string_view op_type, const std::vector<std:
   for (const WireWriter& attribute : attributes.attributes()) node.message(5, attribute);
   if (!attributes.domain().empty()) {
     node.text(7, attributes.domain());
-    domains_.insert(attributes.domain());
+    domains_.try_emplace(attributes.domain());
   }
   target_->message(1, node);
+}
+
+Status Exporter::need_versions(const std::string& domain, int64_t least, int64_t most) {
+  Versions& v = domains_[domain];
+  v = {std::max(v.least, least), std::min(v.most, most)};
+  if (v.least <= v.most) return {};
+  return refused(fmt::format("no version of '{}' has all operators of the graph", domain), {},
+                 "bind the operators to versions that overlap");
+}
+
+std::map<std::string, int64_t> Exporter::domains() const {
+  std::map<std::string, int64_t> result;
+  for (const auto& [domain, v] : domains_)
+    result.emplace(domain, domain == "ai.onnx.ml" ? std::max(v.least, kExportedMlOpset) : v.least);
+  return result;
 }
 
 std::string Exporter::emit(std::string_view op_type, const std::vector<std::string>& inputs,
@@ -173,6 +188,8 @@ Status Exporter::write_node(const Node& node) {
   } else if (const OperatorRow* row = find_inverse_row(node.op(), kNewestOnnxOpset)) {
     need_opset(row->since);
     if (auto status = export_direct(*this, node, *row); !status) return failed(std::move(status).error());
+  } else if (node.definition() != nullptr && node.definition()->users) {
+    if (auto status = export_users(*this, node); !status) return failed(std::move(status).error());
   } else {
     return failed(refused(fmt::format("ONNX has no form for '{}'", node.op())).error());
   }

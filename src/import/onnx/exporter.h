@@ -49,11 +49,14 @@ class Exporter {
   const WireWriter& graph() const { return graph_; }
   const std::vector<Initializer>& initializers() const { return initializers_; }
   int64_t opset() const { return opset_; }
-  const std::set<std::string>& domains() const { return domains_; }  // besides ONNX's own
+  // Besides ONNX's own, with the version of its operator set.
+  std::map<std::string, int64_t> domains() const;
 
   // -- for the operators' writers
   // For an operator that there is no other form for: the model asks for so new an opset.
   void need_opset(int64_t opset) { opset_ = std::max(opset_, opset); }
+  // For a node of another domain: one that has it.
+  Status need_versions(const std::string& domain, int64_t least, int64_t most);
   std::string name(const Value* value);  // "" for null
   std::string fresh(std::string_view hint);
   std::string constant(Tensor tensor, std::string_view hint = "constant");
@@ -79,7 +82,10 @@ class Exporter {
 
   const Graph& root_;
   int64_t opset_ = kExportedOpset;
-  std::set<std::string> domains_;
+  struct Versions {
+    int64_t least = 1, most = INT64_MAX;
+  };
+  std::map<std::string, Versions> domains_;
   WireWriter graph_;
   WireWriter* target_ = &graph_;  // the graph that nodes go to now
   bool in_region_ = false;
@@ -110,6 +116,8 @@ bool is_expressible(const Node& node);
 // The import row of an operator whose ONNX form is the same up to attribute names; null when there is none.
 const OperatorRow* find_inverse_row(std::string_view op, int64_t opset);
 Status export_direct(Exporter& exporter, const Node& node, const OperatorRow& row);
+// A user's operator under the domain and name that it is bound to.
+Status export_users(Exporter& exporter, const Node& node);
 
 WireWriter type_proto(const Type& type);
 WireWriter value_info(std::string_view name, const Type& type);

@@ -125,7 +125,10 @@ Status Importer::read_node(const NodeProto& node, Scope& scope) {
   Builder builder(*scope.graph, nullptr, source);
   NodeContext context(*this, scope, node, opset, source, inputs, builder);
   const OperatorRow* row = tainted ? nullptr : find_row(domain, node.op_type, opset);
-  if (row == nullptr) {
+  const Operator* own = tainted || row != nullptr ? nullptr : ops::find_foreign(domain, node.op_type, opset);
+  if (own != nullptr) {  // a user's, whose attributes are theirs
+    TRY(import_direct(context, OperatorRow{node.op_type, 1, nullptr, own->name}));
+  } else if (row == nullptr) {
     context.foreign = true;
   } else {
     auto status = row->handler != nullptr ? row->handler(context) : import_direct(context, *row);

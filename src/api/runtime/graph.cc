@@ -1,38 +1,15 @@
-#include "api/full/graph.h"
+#include "api/runtime/graph.h"
 
 #include <atomic>
 
 #include "api/runtime/boundary.h"
 #include "api/runtime/functions.h"
-#include "import/model.h"
-#include "import/onnx/export.h"
 #include "ops/operator.h"
 
 namespace burnish::api {
 namespace {
 
 std::atomic<uint32_t> next_serial{1};
-
-// A lock on a graph for the length of a call.
-struct Use {
-  std::shared_ptr<GraphObject> object;
-  std::unique_lock<std::mutex> lock;
-  Graph& graph() const { return object->graph(); }
-};
-Result<Use> use_graph(const burnish_graph* handle) {
-  Use result{TRY(use<GraphObject>(handle)), {}};
-  result.lock = std::unique_lock(result.object->mutex);
-  return result;
-}
-
-burnish_graph* give_graph(std::unique_ptr<Graph> graph) {
-  return new_handle<burnish_graph>(std::make_shared<GraphObject>(std::move(graph)));
-}
-
-Result<std::unique_ptr<Graph>> known(Model model, const std::string& where) {
-  TRY(require_known(model.unknown, where, "`burnish check` lists where they are"));
-  return std::move(model.graph);
-}
 
 Result<std::string> interface_name(const char* name, const char* what) {
   std::string text = TRY(required_string(name, "name"));
@@ -49,9 +26,10 @@ struct Unfinished {
   }
 };
 
-Status add_constant(const Use& use, const char* name, Tensor tensor, burnish_value* value) {
+Status add_constant(const GraphUse& use, const char* name, Tensor tensor, burnish_value* value) {
   const std::string text = name == nullptr ? "" : name;
-  Builder builder(use.graph(), nullptr, text);
+  const auto& place = use.object->place();
+  Builder builder(use.graph(), place ? place->before : nullptr, place ? place->source : text);
   Value* made = builder.constant(std::move(tensor), text);
   TRY(builder.finish());
   Unfinished unfinished{use.graph(), made->producer()};
@@ -60,9 +38,91 @@ Status add_constant(const Use& use, const char* name, Tensor tensor, burnish_val
   return {};
 }
 
+// The first failure of a decomposition is told where it ends, whatever its callback makes of it.
+Done noted(const GraphUse& use, Done done) {
+  if (!done && use.object->place() && !use.object->failure) use.object->failure = done.error().error;
+  return done;
+}
+
+Done add_node(const GraphUse& use, const burnish_node* node, burnish_value* results, size_t result_count) {
+  const burnish_node n = TRY(structure(node, sizeof(burnish_node), "burnish_node"));
+  const std::string op = TRY(required_string(n.op, "node.op"));
+  const std::string name = n.name == nullptr ? "" : n.name;
+  const std::string where = name.empty() ? op : name;
+  const Operator* definition = ops::find(op);
+  if (definition == nullptr)
+    return usage_error("there is no operator '" + op + "'", where, "docs/operators.md lists them");
+  if (definition->regions > 0)
+    return usage_error("'" + op + "' has bodies, which this function cannot give", where,
+                       "write the graph in the text form, or load a model");
+  if (n.operands == nullptr && n.operand_count > 0) return null_argument("node.operands");
+  if (n.attributes == nullptr && n.attribute_count > 0) return null_argument("node.attributes");
+  std::vector<Value*> operands;
+  for (size_t i = 0; i < n.operand_count; ++i)
+    operands.push_back(n.operands[i] == 0 ? nullptr : TRY(use.object->value_of(n.operands[i], where)));
+  while (!operands.empty() && operands.back() == nullptr) operands.pop_back();
+  AttributeMap attributes;
+  for (size_t i = 0; i < n.attribute_count; ++i) {
+    const std::string key = TRY(required_string(n.attributes[i].name, "attribute.name"));
+    const std::string place = where + ": attribute '" + key + "'";
+    if (!attributes.emplace(key, TRY(read_attribute(n.attributes[i], use.graph(), place))).second)
+      return usage_error("the attribute is given twice", place);
+  }
+  const bool variadic = !definition->results.empty() && definition->results.back().variadic;
+  if (result_count > definition->results.size() && !variadic)
+    return usage_error("'" + op + "' gives at most " + std::to_string(definition->results.size()) + " results, not " +
+                           std::to_string(result_count),
+                       where);
+
+  const auto& place = use.object->place();
+  if (place && place->op == op) return usage_error("'" + op + "' is made of itself", where);
+  std::vector<std::string> names(result_count);
+  for (size_t i = 0; i < result_count; ++i) names[i] = i == 0 ? where : where + "." + std::to_string(i);
+  Builder builder(use.graph(), place ? place->before : nullptr, place ? place->source : where);
+  Node* made = builder.begin(op, operands, std::move(attributes), names, result_count);
+  TRY(builder.finish());
+  Unfinished unfinished{use.graph(), made};
+  if (Status right = ops::verify(static_cast<const Node&>(*made)); !right) {
+    right.error().code = ErrorCode::usage;
+    return std::unexpected(std::move(right).error());
+  }
+  unfinished.node = nullptr;  // `complete` erases it itself
+  unfinished.node = builder.complete(made);
+  if (Status done = builder.finish(); !done) {
+    // What does not fit in a decomposition may fit once sizes are known.
+    if (!place) done.error().code = ErrorCode::usage;
+    return std::unexpected(std::move(done).error());
+  }
+  for (size_t i = 0; i < result_count; ++i) results[i] = use.object->number_of(made->result(i));
+  unfinished.node = nullptr;
+  return {};
+}
+
 }  // namespace
 
-GraphObject::GraphObject(std::unique_ptr<Graph> graph) : graph_(std::move(graph)), serial_(next_serial++) {}
+GraphObject::GraphObject(std::unique_ptr<Graph> graph)
+    : owned_(std::move(graph)), graph_(owned_.get()), serial_(next_serial++) {}
+
+GraphObject::GraphObject(Place place) : graph_(&place.graph), place_(std::move(place)), serial_(next_serial++) {}
+
+Result<GraphUse> use_graph_or_part(const burnish_graph* handle) {
+  GraphUse result{TRY(use<GraphObject>(handle)), {}};
+  result.lock = std::unique_lock(result.object->mutex);
+  if (result.object->over()) return usage_error("the decomposition that this graph was given to is over");
+  return result;
+}
+
+Result<GraphUse> use_graph(const burnish_graph* handle) {
+  GraphUse result = TRY(use_graph_or_part(handle));
+  if (result.object->place())
+    return usage_error("a decomposition only adds constants and nodes to the graph that it is given", {},
+                       "make a graph of its own for anything else");
+  return result;
+}
+
+burnish_graph* give_graph(std::unique_ptr<Graph> graph) {
+  return new_handle<burnish_graph>(std::make_shared<GraphObject>(std::move(graph)));
+}
 
 burnish_value GraphObject::number_of(Value* value) {
   if (values_.size() == values_.capacity()) values_.reserve(2 * values_.size() + 1);  // both happen or neither does
@@ -102,28 +162,6 @@ burnish_status graph_create(const char* name, burnish_graph** graph, burnish_err
   });
 }
 
-burnish_status graph_load(const char* path, burnish_graph** graph, burnish_error** error) {
-  if (graph != nullptr) *graph = nullptr;
-  return boundary(error, [&]() -> Done {
-    if (graph == nullptr) return null_argument("graph");
-    const std::string file = TRY(required_string(path, "path"));
-    *graph = give_graph(TRY(known(TRY(open_model(file)), file)));
-    return {};
-  });
-}
-
-burnish_status graph_load_bytes(const void* data, size_t bytes, burnish_graph** graph, burnish_error** error) {
-  if (graph != nullptr) *graph = nullptr;
-  return boundary(error, [&]() -> Done {
-    if (graph == nullptr) return null_argument("graph");
-    if (data == nullptr) return null_argument("data");
-    const std::string where = "model in memory";
-    const std::span<const std::byte> given(static_cast<const std::byte*>(data), bytes);
-    *graph = give_graph(TRY(known(TRY(open_model(given, where)), where)));
-    return {};
-  });
-}
-
 burnish_status graph_clone(const burnish_graph* graph, burnish_graph** copy, burnish_error** error) {
   if (copy != nullptr) *copy = nullptr;
   return boundary(error, [&]() -> Done {
@@ -139,7 +177,7 @@ void graph_free(burnish_graph* graph) {
 
 burnish_status graph_symbol(burnish_graph* graph, const char* name, int64_t low, int64_t high, burnish_error** error) {
   return boundary(error, [&]() -> Done {
-    const Use use = TRY(use_graph(graph));
+    const GraphUse use = TRY(use_graph(graph));
     const std::string symbol = TRY(interface_name(name, "symbol"));
     const std::string where = "symbol '" + symbol + "'";
     const Dim parsed = TRY(parse_dim(symbol));
@@ -158,7 +196,7 @@ burnish_status graph_input(burnish_graph* graph, const char* name, const char* t
                            burnish_value* value, burnish_error** error) {
   if (value != nullptr) *value = 0;
   return boundary(error, [&]() -> Done {
-    const Use use = TRY(use_graph(graph));
+    const GraphUse use = TRY(use_graph(graph));
     if (value == nullptr) return null_argument("value");
     const std::string input = TRY(interface_name(name, "input"));
     const std::string where = "input '" + input + "'";
@@ -180,7 +218,7 @@ burnish_status graph_constant(burnish_graph* graph, const char* name, const DLTe
                               burnish_error** error) {
   if (value != nullptr) *value = 0;
   return boundary(error, [&]() -> Done {
-    const Use use = TRY(use_graph(graph));
+    const GraphUse use = TRY(use_graph_or_part(graph));
     if (value == nullptr) return null_argument("value");
     const std::string where = std::string("constant '") + (name == nullptr ? "" : name) + "'";
     TRY(add_constant(use, name, TRY(copy(TRY(view_of(tensor, where)))), value));
@@ -192,7 +230,7 @@ burnish_status graph_constant_owned(burnish_graph* graph, const char* name, DLMa
                                     burnish_value* value, burnish_error** error) {
   if (value != nullptr) *value = 0;
   return boundary(error, [&]() -> Done {
-    const Use use = TRY(use_graph(graph));
+    const GraphUse use = TRY(use_graph_or_part(graph));
     if (value == nullptr) return null_argument("value");
     if (tensor == nullptr) return null_argument("tensor");
     const std::string where = std::string("constant '") + (name == nullptr ? "" : name) + "'";
@@ -218,64 +256,17 @@ burnish_status graph_constant_owned(burnish_graph* graph, const char* name, DLMa
 burnish_status graph_add(burnish_graph* graph, const burnish_node* node, burnish_value* results, size_t result_count,
                          burnish_error** error) {
   return boundary(error, [&]() -> Done {
-    const Use use = TRY(use_graph(graph));
+    const GraphUse use = TRY(use_graph_or_part(graph));
     if (node == nullptr) return null_argument("node");
     if (results == nullptr && result_count > 0) return null_argument("results");
-    const burnish_node n = TRY(structure(node, sizeof(burnish_node), "burnish_node"));
-    const std::string op = TRY(required_string(n.op, "node.op"));
-    const std::string name = n.name == nullptr ? "" : n.name;
-    const std::string where = name.empty() ? op : name;
-    const Operator* definition = ops::find(op);
-    if (definition == nullptr)
-      return usage_error("there is no operator '" + op + "'", where, "docs/operators.md lists them");
-    if (definition->regions > 0)
-      return usage_error("'" + op + "' has bodies, which this function cannot give", where,
-                         "write the graph in the text form, or load a model");
-    if (n.operands == nullptr && n.operand_count > 0) return null_argument("node.operands");
-    if (n.attributes == nullptr && n.attribute_count > 0) return null_argument("node.attributes");
-    std::vector<Value*> operands;
-    for (size_t i = 0; i < n.operand_count; ++i)
-      operands.push_back(n.operands[i] == 0 ? nullptr : TRY(use.object->value_of(n.operands[i], where)));
-    while (!operands.empty() && operands.back() == nullptr) operands.pop_back();
-    AttributeMap attributes;
-    for (size_t i = 0; i < n.attribute_count; ++i) {
-      const std::string key = TRY(required_string(n.attributes[i].name, "attribute.name"));
-      const std::string place = where + ": attribute '" + key + "'";
-      if (!attributes.emplace(key, TRY(read_attribute(n.attributes[i], use.graph(), place))).second)
-        return usage_error("the attribute is given twice", place);
-    }
-    const bool variadic = !definition->results.empty() && definition->results.back().variadic;
-    if (result_count > definition->results.size() && !variadic)
-      return usage_error("'" + op + "' gives at most " + std::to_string(definition->results.size()) + " results, not " +
-                             std::to_string(result_count),
-                         where);
-
-    std::vector<std::string> names(result_count);
-    for (size_t i = 0; i < result_count; ++i) names[i] = i == 0 ? where : where + "." + std::to_string(i);
-    Builder builder(use.graph(), nullptr, where);
-    Node* made = builder.begin(op, operands, std::move(attributes), names, result_count);
-    TRY(builder.finish());
-    Unfinished unfinished{use.graph(), made};
-    if (Status right = ops::verify(static_cast<const Node&>(*made)); !right) {
-      right.error().code = ErrorCode::usage;
-      return std::unexpected(std::move(right).error());
-    }
-    unfinished.node = nullptr;  // `complete` erases it itself
-    unfinished.node = builder.complete(made);
-    if (Status done = builder.finish(); !done) {
-      done.error().code = ErrorCode::usage;
-      return std::unexpected(std::move(done).error());
-    }
-    for (size_t i = 0; i < result_count; ++i) results[i] = use.object->number_of(made->result(i));
-    unfinished.node = nullptr;
-    return {};
+    return noted(use, add_node(use, node, results, result_count));
   });
 }
 
 burnish_status graph_output(burnish_graph* graph, const char* name, burnish_value value, const char* updates,
                             burnish_error** error) {
   return boundary(error, [&]() -> Done {
-    const Use use = TRY(use_graph(graph));
+    const GraphUse use = TRY(use_graph(graph));
     const std::string output = TRY(interface_name(name, "output"));
     const std::string where = "output '" + output + "'";
     Value* source = TRY(use.object->value_of(value, where));
@@ -300,7 +291,7 @@ burnish_status graph_output(burnish_graph* graph, const char* name, burnish_valu
 
 burnish_status graph_count(const burnish_graph* graph, burnish_side side, size_t* count, burnish_error** error) {
   return boundary(error, [&]() -> Done {
-    const Use use = TRY(use_graph(graph));
+    const GraphUse use = TRY(use_graph(graph));
     if (count == nullptr) return null_argument("count");
     if (side != BURNISH_INPUT && side != BURNISH_OUTPUT) return usage_error("there is no such side", "argument 'side'");
     *count = side == BURNISH_INPUT ? use.graph().inputs().size() : use.graph().outputs().size();
@@ -312,7 +303,7 @@ burnish_status graph_value(burnish_graph* graph, burnish_side side, size_t index
                            burnish_error** error) {
   if (value != nullptr) *value = 0;
   return boundary(error, [&]() -> Done {
-    const Use use = TRY(use_graph(graph));
+    const GraphUse use = TRY(use_graph(graph));
     if (value == nullptr) return null_argument("value");
     if (side != BURNISH_INPUT && side != BURNISH_OUTPUT) return usage_error("there is no such side", "argument 'side'");
     const size_t count = side == BURNISH_INPUT ? use.graph().inputs().size() : use.graph().outputs().size();
@@ -328,7 +319,7 @@ burnish_status graph_value(burnish_graph* graph, burnish_side side, size_t index
 burnish_status graph_find(burnish_graph* graph, const char* name, burnish_value* value, burnish_error** error) {
   if (value != nullptr) *value = 0;
   return boundary(error, [&]() -> Done {
-    const Use use = TRY(use_graph(graph));
+    const GraphUse use = TRY(use_graph(graph));
     if (value == nullptr) return null_argument("value");
     const std::string wanted = TRY(required_string(name, "name"));
     Value* found = use.object->find(wanted);
@@ -343,7 +334,7 @@ burnish_status graph_find(burnish_graph* graph, const char* name, burnish_value*
 burnish_status graph_value_info(burnish_graph* graph, burnish_value value, burnish_value_info* info,
                                 burnish_error** error) {
   return boundary(error, [&]() -> Done {
-    const Use use = TRY(use_graph(graph));
+    const GraphUse use = TRY(use_graph_or_part(graph));
     const Value* found = TRY(use.object->value_of(value, "argument 'value'"));
     TRY(give_info(info, found->name().c_str(), use.object->type_text(found).c_str(), found->role));
     return {};
@@ -355,14 +346,6 @@ burnish_status graph_text(const burnish_graph* graph, burnish_text** text, burni
   return boundary(error, [&]() -> Done {
     if (text == nullptr) return null_argument("text");
     *text = give_text(print(TRY(use_graph(graph)).graph()));
-    return {};
-  });
-}
-
-burnish_status graph_save_onnx(const burnish_graph* graph, const char* path, burnish_error** error) {
-  return boundary(error, [&]() -> Done {
-    const std::string file = TRY(required_string(path, "path"));
-    TRY(export_onnx(TRY(use_graph(graph)).graph(), file));
     return {};
   });
 }

@@ -1,7 +1,7 @@
 // Attributes and types as C callers write them.
 
-#include "api/full/graph.h"
 #include "api/runtime/boundary.h"
+#include "api/runtime/graph.h"
 #include "api/runtime/tensors.h"
 #include "ir/lexer.h"
 
