@@ -5,6 +5,24 @@
 
 namespace burnish {
 
+namespace {
+
+// Names come from files, and nest: what is too long to be read loses its middle.
+void shorten(std::string& text) {
+  constexpr std::size_t kLongest = 1500, kEnd = 300;
+  if (text.size() <= kLongest) return;
+  text = text.substr(0, kLongest - kEnd) + " ... " + text.substr(text.size() - kEnd);
+}
+
+std::unexpected<Error> make(ErrorCode code, std::string what, std::string where, std::string remedy) {
+  shorten(what);
+  shorten(where);
+  shorten(remedy);
+  return std::unexpected(Error{code, std::move(what), std::move(where), std::move(remedy)});
+}
+
+}  // namespace
+
 std::string Error::message() const {
   std::string text = where.empty() ? what : where + ": " + what;
   if (!remedy.empty()) text += "; " + remedy;
@@ -13,14 +31,9 @@ std::string Error::message() const {
 
 Error Error::within(std::string_view outer) && {
   where = where.empty() ? std::string(outer) : std::string(outer) + ": " + where;
+  shorten(where);
   return std::move(*this);
 }
-
-namespace {
-std::unexpected<Error> make(ErrorCode code, std::string what, std::string where, std::string remedy) {
-  return std::unexpected(Error{code, std::move(what), std::move(where), std::move(remedy)});
-}
-}  // namespace
 
 std::unexpected<Error> usage_error(std::string what, std::string where, std::string remedy) {
   return make(ErrorCode::usage, std::move(what), std::move(where), std::move(remedy));

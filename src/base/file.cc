@@ -20,19 +20,21 @@ std::unexpected<Error> system_error(const std::string& action, const std::string
   std::string remedy;
   if (number == ENOSPC || number == EDQUOT) remedy = "free some space or choose another folder";
   else if (number == EACCES || number == EPERM || number == EROFS) remedy = "check the permissions";
-  else if (number == ENOENT) remedy = "check the path";
+  else if (number == EINTR || number == EIO) remedy = "try again, and check the disk";
+  else remedy = "check the path";
   return io_error(action + ": " + std::strerror(number), path, remedy);
 }
 
 }  // namespace
 
 Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& path) {
+  // A named pipe must not hold us up until somebody writes: it is no regular file.
   struct Descriptor {
     int fd;
     ~Descriptor() {
       if (fd >= 0) ::close(fd);
     }
-  } file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  } file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.fd < 0) return system_error("cannot open", path);
   return map(file.fd, path);
 }
@@ -40,7 +42,7 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& pa
 Result<std::shared_ptr<const MappedFile>> MappedFile::map(int fd, const std::string& name) {
   struct stat info;
   if (::fstat(fd, &info) != 0) return system_error("cannot read", name);
-  if (!S_ISREG(info.st_mode)) return io_error("is not a regular file", name);
+  if (!S_ISREG(info.st_mode)) return io_error("is not a regular file", name, "give the name of a file");
   std::shared_ptr<MappedFile> file(new MappedFile);
   file->name_ = name;
   file->size_ = static_cast<std::size_t>(info.st_size);
@@ -63,7 +65,8 @@ Result<AtomicFile> AtomicFile::create(const std::string& path) {
   AtomicFile file;
   file.path_ = path;
   std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) return io_error("is a folder, not a file", path);
+  if (std::filesystem::is_directory(path, ignored))
+    return io_error("is a folder, not a file", path, "choose a name for the file in it");
   // A device or pipe (/dev/stdout, /dev/null) cannot be renamed over: write to it directly.
   if (std::filesystem::exists(path, ignored) && !std::filesystem::is_regular_file(path, ignored)) {
     file.fd_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);

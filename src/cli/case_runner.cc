@@ -133,7 +133,7 @@ Result<std::string> run_data(const Graph& model, const CaseData& data, const Cas
   outcome.steps += steps.all;
   outcome.references += steps.references;
   Subject subject = TRY(Subject::of(std::move(program), 1));
-  RunOptions run;
+  RunOptions run = run_options();
   run.max_bytes = kMaxBytes;
   const auto results = TRY(subject.run(inputs, run));
   if (results.size() != data.outputs.size())

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "cli/limits.h"
 #include "cli/stages.h"
 #include "compile/record.h"
 
@@ -25,6 +26,7 @@ void use(Engine& engine, const BuildResult& result) {
 }
 
 BuildOptions with_progress(Console& console, BuildOptions options) {
+  options.limits = limits();
   options.progress = [&console](std::string_view stage, double fraction) { console.progress(stage, fraction); };
   return options;
 }

@@ -14,6 +14,7 @@
 #include "cli/command.h"
 #include "cli/crash.h"
 #include "cli/libraries.h"
+#include "cli/limits.h"
 #include "cli/version.h"
 
 namespace burnish::cli {
@@ -22,7 +23,8 @@ namespace {
 constexpr const Command* kCommands[] = {&kBuild, &kRun,     &kBench, &kCompare, &kBisect, &kInspect, &kExplain,
                                         &kCheck, &kConvert, &kKey,   &kSign,    &kTest,   &kZoo};
 
-constexpr const char* kFooter = R"(Exit codes:
+constexpr const char* kFooter = R"(
+Exit codes:
   0 done; 1 a comparison or test failed; 2 wrong usage; 3 the model or file was refused, or memory ran out; 4 input or
   output failed; 5 a bug in Burnish
 
@@ -82,9 +84,9 @@ int run(Console& console, const Action& action) {
   try {
     result = action(console);
   } catch (const std::bad_alloc&) {
-    result = memory_error("there is not enough memory");
+    result = memory_error("there is not enough memory", "this machine");
   } catch (const std::length_error&) {  // a container that nobody could fill
-    result = memory_error("there is not enough memory");
+    result = memory_error("there is not enough memory", "this machine");
   }
   if (result)
     if (auto status = console.finish(); !status) result = std::unexpected(std::move(status).error());
@@ -100,9 +102,10 @@ int main(int argc, char** argv) {
   CLI::App app("Compiles trained networks into fast engines, runs and examines them.", "burnish");
   app.set_version_flag("--version", kVersion);
   app.require_subcommand(1);
-  app.footer(kFooter);
+  app.footer(limits_help() + kFooter);
   std::vector<std::pair<CLI::App*, Action>> actions;
   std::vector<std::string> libraries;
+  std::vector<std::string> limit_texts;
   for (const Command* command : kCommands) {
     CLI::App* sub = app.add_subcommand(command->name, command->summary);
     sub->footer(std::string("Examples:\n") + command->examples);
@@ -112,6 +115,11 @@ int main(int argc, char** argv) {
         ->allow_extra_args(false)
         ->group("Operators");
     sub->add_flag("--json", console.json, "One JSON object on standard output, nothing else there")->group("Output");
+    sub->add_option("--limit", limit_texts,
+                    "Raise or lower a limit on what files may ask for: burnish --help lists them")
+        ->type_name("NAME=VALUE")
+        ->allow_extra_args(false)
+        ->group("Limits");
     sub->add_flag("--quiet", console.quiet, "Results and errors alone")->group("Output");
     sub->add_flag("-v,--verbose", console.verbose, "More on standard error")->group("Output");
     actions.emplace_back(sub, std::move(action));
@@ -135,6 +143,12 @@ int main(int argc, char** argv) {
   console.apply_log_level();
   for (const std::string& library : libraries)
     if (auto status = load_operators(library); !status) return fail(console, status.error());
+  for (const std::string& text : limit_texts)
+    if (const Status set = set_limit(limits(), text); !set) {
+      Error error = set.error();
+      error.where = "--limit: " + error.where;
+      return fail(console, error);
+    }
   for (const auto& [sub, action] : actions)
     if (sub->parsed()) return run(console, action);
   return 0;

@@ -1,20 +1,34 @@
 #include "cli/model.h"
 
 #include <filesystem>
+#include <utility>
 
 #include "base/file.h"
+#include "cli/limits.h"
 #include "import/model.h"
 #include "runtime/plan_signature.h"
 
 namespace burnish::cli {
+namespace {
+
+Result<std::shared_ptr<const MappedFile>> open_bounded(const std::string& path) {
+  auto file = TRY(MappedFile::open(path));
+  if (std::cmp_greater(file->bytes().size(), limits().file_bytes))
+    return over_limit(limits(), &Limits::file_bytes, "the file has " + std::to_string(file->bytes().size()) + " bytes",
+                      path);
+  return file;
+}
+
+}  // namespace
+
 Result<Opened> open(const std::string& path, const std::vector<std::string>& keys) {
   Opened opened{.path = path, .graph = nullptr, .plan = nullptr, .unknown = {}};
   std::error_code ignored;
-  if (!std::filesystem::is_directory(path, ignored) && Plan::is_plan(TRY(MappedFile::open(path))->bytes())) {
+  if (!std::filesystem::is_directory(path, ignored) && Plan::is_plan(TRY(open_bounded(path))->bytes())) {
     opened.plan = TRY(Plan::open(path, TRY(required_keys(keys))));
     return opened;
   }
-  Model model = TRY(burnish::open_model(path));
+  Model model = TRY(burnish::open_model(path, limits()));
   opened.graph = std::move(model.graph);
   opened.unknown = std::move(model.unknown);
   return opened;
@@ -22,7 +36,8 @@ Result<Opened> open(const std::string& path, const std::vector<std::string>& key
 
 Result<Opened> open_model(const std::string& path) {
   Opened opened = TRY(open(path));
-  if (opened.engine()) return usage_error("is an engine, and a model is needed here", path);
+  if (opened.engine())
+    return usage_error("is an engine, and a model is needed here", path, "give the model that it was built from");
   return opened;
 }
 

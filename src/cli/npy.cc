@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "base/checked.h"
+#include "base/remedy.h"
 
 namespace burnish::cli {
 namespace {
@@ -391,7 +392,7 @@ Status write_strings(AtomicFile& file, const Tensor& tensor) {
 
 Result<Tensor> read_npy(const std::string& path, std::optional<DType> wanted) {
   const auto file = TRY(MappedFile::open(path));
-  auto tensor = parse(file, wanted);
+  auto tensor = advise(parse(file, wanted), "the file is damaged or of another kind: write it with numpy.save");
   if (!tensor) return std::unexpected(std::move(tensor).error().within(path));
   return tensor;
 }

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "base/remedy.h"
+#include "cli/limits.h"
 #include "compile/pipeline.h"
 
 namespace burnish::cli {
@@ -31,8 +33,10 @@ Result<std::unique_ptr<Graph>> shaped_graph(Opened opened, const BuildFlags& fla
   return std::move(opened.graph);
 }
 
-Status run_stages(Graph& graph, const BuildFlags& flags, const std::string& stage,
-                  const std::function<void(const Graph&)>& seen) {
+namespace {
+
+Status run_each(Graph& graph, const BuildFlags& flags, const std::string& stage,
+                const std::function<void(const Graph&)>& seen) {
   if (stage == "import") {
     seen(graph);
     return {};
@@ -59,13 +63,20 @@ Status run_stages(Graph& graph, const BuildFlags& flags, const std::string& stag
     if (asked(pass)) fmt::print(stderr, "// after {}\n{}\n", pass, print(g));
     if (pass == stage) seen(g);
   };
-  PassRunner runner(options,
-                    PassContext{.fold_bytes = BuildOptions().fold_bytes, .exact = flags.exact, .keep = keep_whole});
+  PassRunner runner(options, PassContext{.fold_bytes = limits().fold_bytes, .exact = flags.exact, .keep = keep_whole});
   TRY(simplify(graph, runner));
   if (last != "simplify") TRY(decompose(graph, runner));
   if (last == "late") TRY(bind_late(graph, runner));
   if (whole) seen(graph);
   return {};
+}
+
+}  // namespace
+
+Status run_stages(Graph& graph, const BuildFlags& flags, const std::string& stage,
+                  const std::function<void(const Graph&)>& seen) {
+  return advise(run_each(graph, flags, stage, seen), "the model cannot be compiled as it is: correct it there",
+                "the model");
 }
 
 }  // namespace burnish::cli

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "cli/limits.h"
 #include "ir/graph.h"
 #include "runtime/executor.h"
 
@@ -26,7 +27,8 @@ class Subject {
   const Program& program() const { return executor_->program(); }
   const std::shared_ptr<const Executor>& executor() const { return executor_; }
   Context& context() { return *context_; }
-  Result<std::vector<RuntimeValue>> run(std::span<const RuntimeValue> inputs, const RunOptions& options = {}) {
+  Result<std::vector<RuntimeValue>> run(std::span<const RuntimeValue> inputs,
+                                        const RunOptions& options = run_options()) {
     return context_->run(inputs, options);
   }
 

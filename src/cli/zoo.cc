@@ -2,6 +2,7 @@
 
 #include "api/runtime/tensors.h"
 #include "cli/command.h"
+#include "cli/limits.h"
 #include "import/checkpoint/checkpoint.h"
 #include "zoo/save.h"
 
@@ -28,7 +29,7 @@ int show_list(Console& console) {
 class Weights {
  public:
   static Result<Weights> read(const std::string& path) {
-    const Checkpoint checkpoint = TRY(read_checkpoint(path));
+    const Checkpoint checkpoint = TRY(read_checkpoint(path, limits()));
     Weights weights;
     for (const NamedTensor& t : checkpoint.tensors()) {
       weights.names_.push_back(t.name);

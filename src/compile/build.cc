@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/remedy.h"
 #include "compile/emit.h"
 #include "compile/pipeline.h"
 #include "compile/reference_graph.h"
@@ -190,7 +191,9 @@ bool keep_whole(const Node& node) {
   return kernel.has_value() && !target.tactics(*kernel, nullptr).empty();
 }
 
-Result<BuildResult> build(std::unique_ptr<Graph> graph, const BuildOptions& options) {
+namespace {
+
+Result<BuildResult> build_graph(std::unique_ptr<Graph> graph, const BuildOptions& options) {
   const std::vector<CpuFeatures> cpus = TRY(parse_cpus(options.cpu));
   PassRunner runner = TRY(make_pass_runner(options, keep_whole));
   TRY(check_forced(options));
@@ -221,6 +224,13 @@ Result<BuildResult> build(std::unique_ptr<Graph> graph, const BuildOptions& opti
   result.program = result.images.front();
   report("emit", 1);
   return result;
+}
+
+}  // namespace
+
+Result<BuildResult> build(std::unique_ptr<Graph> graph, const BuildOptions& options) {
+  return advise(build_graph(std::move(graph), options), "the model cannot be compiled as it is: correct it there",
+                "the model");
 }
 
 }  // namespace burnish

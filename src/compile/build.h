@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/limits.h"
 #include "ir/graph.h"
 #include "runtime/program.h"
 #include "target/cpu_features.h"
@@ -43,7 +44,7 @@ struct BuildOptions : BuildChoices {
   std::map<std::string, Type, std::less<>> shapes;  // input name -> type that replaces the model's
   std::vector<std::string> print_after;             // "stage.pass" or "stage" or "all"
   int stop_after_passes = -1;                       // bisect: run only the first n optional passes
-  int64_t fold_bytes = int64_t{256} << 20;          // a folded constant may not be larger
+  Limits limits;                                    // fold_bytes of them
   std::function<void(std::string_view stage, double fraction)> progress;
   std::function<bool()> cancelled;
 };

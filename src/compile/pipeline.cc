@@ -48,7 +48,8 @@ Result<PassRunner> make_pass_runner(const BuildOptions& options, bool (*keep)(co
   o.stop_after = options.stop_after_passes;
   o.cancelled = options.cancelled;
   TRY(check_pass_names(o, kPasses, kSchedulingSteps));
-  return PassRunner(std::move(o), PassContext{.fold_bytes = options.fold_bytes, .exact = options.exact, .keep = keep});
+  return PassRunner(std::move(o),
+                    PassContext{.fold_bytes = options.limits.fold_bytes, .exact = options.exact, .keep = keep});
 }
 
 Status simplify(Graph& graph, PassRunner& runner) { return runner.run_stage(graph, "simplify", kPasses); }

@@ -7,7 +7,9 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "base/remedy.h"
 #include "import/text_constants.h"
+#include "ir/parse.h"
 #include "ops/operator.h"
 #include "runtime/plan.h"
 
@@ -40,9 +42,11 @@ Status refuse_others(std::span<const std::byte> bytes, const std::string& path) 
   return {};
 }
 
-Result<Model> read_text(std::string_view text, const ConstantStore& constants) {
+constexpr std::string_view kTextRemedy = "correct the text: `burnish inspect -o FILE` writes models as they must be";
+
+Result<Model> read_text(std::string_view text, const ConstantStore& constants, const Limits& limits) {
   Model model;
-  model.graph = TRY(parse_graph(text, constants));
+  model.graph = TRY(parse_graph(text, constants, limits));
   ops::bind_operators(*model.graph);
   walk(*model.graph, [&](Node& node) {
     if (node.definition() == nullptr)
@@ -57,14 +61,14 @@ Result<Model> read_text(std::string_view text, const ConstantStore& constants) {
 
 }  // namespace
 
-Result<Model> open_model(std::span<const std::byte> bytes, const std::string& name) {
+Result<Model> open_model(std::span<const std::byte> bytes, const std::string& name, const Limits& limits) {
   TRY(refuse_others(bytes, name));
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   Result<Model> model = Model{};
   if (is_text_form(text)) {
-    model = read_text(text, {});
+    model = advise(read_text(text, {}, limits), kTextRemedy);
   } else {
-    ImportOptions options;
+    ImportOptions options{.limits = limits};
     options.unknown = &model->unknown;
     auto graph = import_onnx(bytes, options);
     if (graph) model->graph = *std::move(graph);
@@ -74,7 +78,7 @@ Result<Model> open_model(std::span<const std::byte> bytes, const std::string& na
   return model;
 }
 
-Result<Model> open_model(const std::string& path) {
+Result<Model> open_model(const std::string& path, const Limits& limits) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored))
     return refused("is a folder: SavedModels are not read", path, "export the model as ONNX (tf2onnx)");
@@ -82,12 +86,12 @@ Result<Model> open_model(const std::string& path) {
   TRY(refuse_others(file->bytes(), path));
   const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
   if (is_text_form(text)) {
-    auto model = read_text(text, TRY(read_text_constants(path)));
+    auto model = advise(read_text(text, TRY(read_text_constants(path, limits)), limits), kTextRemedy);
     if (!model) return std::unexpected(std::move(model).error().within(path));
     return model;
   }
   Model model;
-  ImportOptions options;
+  ImportOptions options{.limits = limits};
   options.unknown = &model.unknown;
   model.graph = TRY(import_onnx(path, options));
   return model;

@@ -17,9 +17,9 @@ struct Model {
 };
 
 // What is no model is refused with the name of what it seems to be.
-Result<Model> open_model(const std::string& path);
+Result<Model> open_model(const std::string& path, const Limits& limits = {});
 // `name` stands in messages. Data in other files is refused.
-Result<Model> open_model(std::span<const std::byte> bytes, const std::string& name);
+Result<Model> open_model(std::span<const std::byte> bytes, const std::string& name, const Limits& limits = {});
 
 // An error that lists the unknown operators; `remedy` says where more can be learnt.
 Status require_known(const std::vector<UnknownOperator>& unknown, const std::string& where, std::string remedy = {});

@@ -73,12 +73,12 @@ Status write_constants(AtomicFile& file, const ConstantStore& constants) {
 
 }  // namespace
 
-Result<ConstantStore> read_text_constants(const std::string& text_path) {
+Result<ConstantStore> read_text_constants(const std::string& text_path, const Limits& limits) {
   const std::string path = constants_path(text_path);
   ConstantStore constants;
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return constants;
-  const Checkpoint checkpoint = TRY(read_checkpoint(path));
+  const Checkpoint checkpoint = TRY(read_checkpoint(path, limits));
   for (const NamedTensor& t : checkpoint.tensors()) {
     if (constant_hash(t.tensor) != t.name)
       return refused(fmt::format("constant #{} is not what its name says", t.name), path, "the file is damaged");

@@ -3,12 +3,13 @@
 
 #include <string>
 
+#include "base/limits.h"
 #include "ir/graph.h"
 
 namespace burnish {
 
 // Those beside the text at `path`; none when there is no such file. Their hashes are checked.
-Result<ConstantStore> read_text_constants(const std::string& path);
+Result<ConstantStore> read_text_constants(const std::string& path, const Limits& limits);
 // Text and constants; open_model reads them again.
 Status write_text_model(const Graph& graph, const std::string& path);
 

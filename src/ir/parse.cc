@@ -1,7 +1,10 @@
 // Graphs from text. Text is as hostile as any other file: everything is bounded by what is there.
 
+#include "ir/parse.h"
+
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -12,7 +15,8 @@ namespace {
 
 class GraphParser {
  public:
-  GraphParser(std::string_view text, const ConstantStore& constants) : lexer_(text), constants_(constants) {}
+  GraphParser(std::string_view text, const ConstantStore& constants, const Limits* limits)
+      : lexer_(text), constants_(constants), limits_(limits) {}
 
   Result<std::unique_ptr<Graph>> parse() {
     TRY(lexer_.expect("graph"));
@@ -202,6 +206,8 @@ class GraphParser {
   Status read_node(Graph& graph, Scope& scope) {
     if (const char c = lexer_.peek(); c != '%' && c != '_' && c != '(')
       return lexer_.error("expected a node or 'return'");
+    if (limits_ != nullptr && ++nodes_ > limits_->nodes)
+      return over_limit(*limits_, &Limits::nodes, fmt::format("the graph has more than {} nodes", limits_->nodes));
     std::vector<ResultSpec> results = TRY(read_results());
     TRY(lexer_.expect("="));
     const std::string op = TRY(lexer_.name_or_string());
@@ -224,6 +230,9 @@ class GraphParser {
 
   Status read_region(Node& node) {
     if (++lexer_.depth > Lexer::kMaxDepth) return lexer_.error("regions are nested too deeply");
+    if (limits_ != nullptr && lexer_.depth > limits_->graph_depth)
+      return over_limit(*limits_, &Limits::graph_depth,
+                        fmt::format("graphs nest more than {} deep", limits_->graph_depth));
     Graph& region = node.add_region(TRY(lexer_.name_or_string()));
     Scope scope;
     TRY(add_inputs(region, TRY(read_inputs()), scope));
@@ -234,6 +243,8 @@ class GraphParser {
 
   Lexer lexer_;
   const ConstantStore& constants_;
+  const Limits* limits_;
+  int64_t nodes_ = 0;
   RangeMap ranges_, seen_;
   std::unordered_map<std::string, Value*> visible_;
   std::unordered_set<std::string> names_;  // of all values, those of regions that have ended too
@@ -242,7 +253,14 @@ class GraphParser {
 }  // namespace
 
 Result<std::unique_ptr<Graph>> parse_graph(std::string_view text, const ConstantStore& constants) {
-  return GraphParser(text, constants).parse();
+  return GraphParser(text, constants, nullptr).parse();
+}
+
+Result<std::unique_ptr<Graph>> parse_graph(std::string_view text, const ConstantStore& constants,
+                                           const Limits& limits) {
+  if (std::cmp_greater(text.size(), limits.text_bytes))
+    return over_limit(limits, &Limits::text_bytes, fmt::format("the text has {} bytes", text.size()));
+  return GraphParser(text, constants, &limits).parse();
 }
 
 }  // namespace burnish

@@ -15,7 +15,8 @@ namespace burnish {
 
 namespace {
 thread_local int64_t largest_tensor = Range::kMax;
-}
+constexpr std::size_t kMostDims = 64;
+}  // namespace
 
 TensorLimit::TensorLimit(int64_t bytes) : outer_(largest_tensor) { largest_tensor = std::min(outer_, bytes); }
 TensorLimit::~TensorLimit() { largest_tensor = outer_; }
@@ -24,10 +25,15 @@ Result<Tensor> Tensor::allocate(DType dtype, std::vector<int64_t> dims) {
   const auto elements = checked_product(dims);
   const auto bytes = elements ? checked_mul(*elements, static_cast<int64_t>(burnish::byte_size(dtype))) : std::nullopt;
   if (!bytes || *bytes > Range::kMax)
-    return refused(fmt::format("a tensor {}[{}] is too large", name(dtype), fmt::join(dims, ",")));
+    return refused(fmt::format("a tensor {}[{}] is too large", name(dtype), fmt::join(dims, ",")), {},
+                   "no tensor has more than 1 TiB: use smaller sizes");
+  if (dims.size() > kMostDims)
+    return refused(fmt::format("a tensor has {} dims; at most {} are known", dims.size(), kMostDims), {},
+                   "use fewer dims");
   if (*bytes > largest_tensor)
     return refused(fmt::format("a tensor {}[{}] needs more than the {} bytes that it may take", name(dtype),
-                               fmt::join(dims, ","), largest_tensor));
+                               fmt::join(dims, ","), largest_tensor),
+                   {}, "use smaller inputs, or raise the limit that was given ('run_bytes' of a run)");
   Tensor t;
   t.dtype_ = dtype;
   t.dims_ = std::move(dims);

@@ -18,6 +18,8 @@ namespace {
 // to compute than to store.
 constexpr int64_t kGrowth = 4;
 constexpr int64_t kFree = 64 << 10;
+// All constants together may grow by the same factor and this much: each of a chain of folds may look harmless.
+constexpr int64_t kFreeInSum = int64_t{32} << 20;
 // References are slow: a fold may take about this many multiplications.
 constexpr int64_t kWork = int64_t{1} << 28;
 
@@ -42,7 +44,8 @@ bool affordable(const Node& node, int64_t out_bytes) {
   return work && *work <= kWork;
 }
 
-Result<bool> fold_node(Node& node, const BoundSymbols& bound, const PassContext& context) {
+// `left`: bytes that may still be made.
+Result<bool> fold_node(Node& node, const BoundSymbols& bound, const PassContext& context, int64_t& left) {
   const Operator* definition = node.definition();
   if (definition == nullptr || definition->random || definition->effectful || node.region_count() > 0) return false;
   if (node.op() == "constant" || node.op() == "dims") return false;
@@ -74,11 +77,11 @@ Result<bool> fold_node(Node& node, const BoundSymbols& bound, const PassContext&
   }
   // What is not larger than what it is made of takes its place: a transposed weight.
   const int64_t budget = std::max(context.fold_bytes, in_bytes);
-  if (strings || out_bytes > budget || out_bytes > kGrowth * in_bytes + kFree) return false;
+  if (strings || out_bytes > std::min(budget, left) || out_bytes > kGrowth * in_bytes + kFree) return false;
   if (!affordable(node, out_bytes)) return false;
 
   // A node that fails here fails the same way at run time, where it is reported if it is reached at all.
-  const TensorLimit limit(budget);  // for sizes that depend on data, too
+  const TensorLimit limit(std::min(budget, left));  // for sizes that depend on data, too
   auto results = interpret(node, pointers, {});
   if (!results) return false;
   for (std::size_t r = 0; r < node.result_count() && r < results->size(); ++r)
@@ -88,6 +91,7 @@ Result<bool> fold_node(Node& node, const BoundSymbols& bound, const PassContext&
   for (std::size_t r = 0; r < node.result_count(); ++r) {
     if (node.result(r) == nullptr || node.result(r)->unused()) continue;
     learn_symbols(bound, node.result(r)->type(), (*results)[r].tensor().type(), sizes);
+    left -= static_cast<int64_t>((*results)[r].tensor().byte_size());
     Value* value = builder.constant((*results)[r].tensor());
     TRY(builder.finish());
     node.graph()->replace_uses(node.result(r), value);
@@ -190,16 +194,28 @@ Result<bool> turn_weights(Node& node) {
 
 }  // namespace
 
+int64_t constant_bytes(const Graph& graph) {
+  int64_t bytes = 0;
+  walk(graph, [&](Node& node) {
+    for (const auto& [name, attribute] : node.attributes())
+      if (const Tensor* tensor = std::get_if<Tensor>(&attribute)) bytes += static_cast<int64_t>(tensor->byte_size());
+  });
+  return bytes;
+}
+
 Result<bool> fold_constants(Graph& graph, const PassContext& context) {
   BoundSymbols bound(graph);
   bool changed = false;
+  int64_t left = INT64_MAX;
+  if (const auto most = checked_mul(context.constant_bytes, kGrowth); context.constant_bytes >= 0 && most)
+    left = std::max<int64_t>(checked_add(*most, kFreeInSum).value_or(INT64_MAX) - constant_bytes(graph), 0);
   for (Node* node : all_nodes(graph)) {
     bool used = false;
     for (std::size_t r = 0; r < node->result_count(); ++r)
       used |= node->result(r) != nullptr && !node->result(r)->unused();
     if (!used) continue;
     changed |= TRY(turn_weights(*node));
-    if (TRY(fold_contents(*node, bound)) || TRY(fold_node(*node, bound, context)) || TRY(fold_if(*node, bound)))
+    if (TRY(fold_contents(*node, bound)) || TRY(fold_node(*node, bound, context, left)) || TRY(fold_if(*node, bound)))
       changed = true;
   }
   return changed;

@@ -2,14 +2,15 @@
 // Graph passes, one per file; src/compile/pipeline.cc is the list. A pass says whether it changed the graph; the runner
 // removes dead code, verifies, re-infers and times.
 
-#include "base/error.h"
+#include "base/limits.h"
 #include "ir/graph.h"
 
 namespace burnish {
 
 struct PassContext {
-  int64_t fold_bytes = int64_t{256} << 20;  // largest constant that folding may make
-  bool exact = false;                       // nothing that changes an f32 result
+  int64_t fold_bytes = Limits().fold_bytes;  // largest constant that folding may make
+  int64_t constant_bytes = -1;               // of the model as it came; unknown: folding has no limit in sum
+  bool exact = false;                        // nothing that changes an f32 result
   // Composites that the target has a family or nest for stay whole in `decompose`.
   bool (*keep)(const Node&) = nullptr;
 };
@@ -17,6 +18,8 @@ struct PassContext {
 using PassFunction = Result<bool> (*)(Graph&, const PassContext&);
 
 namespace passes {
+int64_t constant_bytes(const Graph& graph);
+
 Result<bool> remove_noops(Graph&, const PassContext&);  // identity, dropout, casts to the same dtype, empty pads ...
 Result<bool> fold_constants(Graph&,
                             const PassContext&);       // constant operands; known contents become constants or `dims`

@@ -34,12 +34,7 @@ bool names(const std::vector<std::string>& list, const PassRow& pass) {
 }  // namespace
 
 bool PassRunner::small_enough_to_check(const Graph& graph) const {
-  int64_t bytes = 0;
-  walk(graph, [&](Node& node) {
-    for (const auto& [name, attribute] : node.attributes())
-      if (const Tensor* tensor = std::get_if<Tensor>(&attribute)) bytes += static_cast<int64_t>(tensor->byte_size());
-  });
-  return bytes <= kCheckedBytes;
+  return passes::constant_bytes(graph) <= kCheckedBytes;
 }
 
 Status PassRunner::chores(Graph& graph, const std::string& name) {
@@ -85,6 +80,7 @@ Result<bool> PassRunner::run(Graph& graph, const PassRow& pass) {
 
 Status PassRunner::run_stage(Graph& graph, std::string_view stage, std::span<const PassRow> table) {
   graph.remove_dead_nodes();
+  if (context_.constant_bytes < 0) context_.constant_bytes = passes::constant_bytes(graph);
   TRY(chores(graph, "the stage before " + std::string(stage)));
   for (int round = 0; round < kRounds; ++round) {
     bool changed = false;

@@ -9,6 +9,9 @@
 namespace burnish {
 namespace {
 
+constexpr const char* kLoopRemedy =
+    "check the loop's trip count and condition, or raise the limit 'loop_iterations' (--limit loop_iterations=VALUE)";
+
 // Pieces of equal type, laid one after the other along a new outermost axis.
 class Stack {
  public:
@@ -150,7 +153,7 @@ Status Frame::run_loop(const Step& step) {
     if (++state_.iterations > state_.options->max_loop_iterations)
       return refused(
           "the run's loops make more than " + std::to_string(state_.options->max_loop_iterations) + " iterations",
-          step.name, "check the loop's trip count and condition");
+          step.name, kLoopRemedy);
     if (state_.options->cancelled && state_.options->cancelled()) return usage_error("the run was cancelled");
     arrived[0] = Tensor::scalar(DType::i64, 0);
     arrived[0].tensor().mutable_as<int64_t>()[0] = trip;  // exact, where a double would not be

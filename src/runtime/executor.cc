@@ -9,6 +9,7 @@
 #endif
 
 #include "base/memory_error.h"
+#include "base/remedy.h"
 #include "ir/tensor_limit.h"
 #include "runtime/frame.h"
 
@@ -138,6 +139,7 @@ Result<std::vector<RuntimeValue>> Context::run(std::span<const RuntimeValue> inp
     if (Error& error = result.error(); error.code == ErrorCode::internal && !file.empty())
       result = refused(std::move(error.what), error.where.empty() ? file : file + ": " + error.where,
                        "build the plan again");
+    result = advise(std::move(result), "check the inputs' values and sizes", "the run");
   }
   return result;
 }

@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/remedy.h"
 #include "ops/operator.h"
 #include "runtime/memory.h"
 #include "runtime/plan_format.h"
@@ -352,7 +353,7 @@ const std::vector<std::string>& Plan::images() const { return state_->images; }
 Result<std::shared_ptr<const Program>> Plan::program_of_image(std::size_t image) const {
   if (image >= state_->images.size())
     return usage_error("the plan has no image " + std::to_string(image), state_->name);
-  auto program = state_->read_program(image, shared_from_this());
+  auto program = advise(state_->read_program(image, shared_from_this()), kRemedy);
   if (!program && program.error().where != state_->name)
     return std::unexpected(std::move(program).error().within(state_->name));
   return program;
@@ -396,7 +397,7 @@ std::string_view Plan::record() const { return state_->text(Kind::record); }
 Result<std::unique_ptr<Graph>> Plan::simplified(ThreadPool* pool) const {
   if (state_->find(Kind::simplified) == nullptr) return nullptr;
   TRY(check_constants(pool));
-  return state_->read_graph(state_->text(Kind::simplified), true);
+  return advise(state_->read_graph(state_->text(Kind::simplified), true), kRemedy, state_->name);
 }
 
 Status Plan::check_constants(ThreadPool* pool) const {

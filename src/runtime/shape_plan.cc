@@ -62,6 +62,9 @@ Status place_buffers(const Program& p, ShapePlan& plan) {
     Placement& placement = plan.placements[s] = TRY(place(slot.type, slot.storage, plan.symbols));
     const int64_t extent = TRY(placement.extent(slot.storage.format));
     const auto b = static_cast<std::size_t>(slot.storage.buffer);
+    if (extent > Range::kMax / static_cast<int64_t>(byte_size(slot.storage.format.dtype)))
+      return refused("a value of " + slot.type.text() + " is too large", "'" + slot.name + "'",
+                     "no value has more than 1 TiB: use smaller inputs");
     if (placement.elements() > 0 && extent > bytes[b] / static_cast<int64_t>(byte_size(slot.storage.format.dtype)))
       return internal_error("value '" + slot.name + "' does not fit its buffer");
     const Buffer& buffer = p.buffers[b];

@@ -30,7 +30,9 @@ Result<Tensor> deep_copy(const Tensor& tensor) {
 Status RunState::add_bytes(int64_t more) {
   bytes += more;
   if (bytes <= options->max_bytes) return {};
-  return refused("the run needs more than the " + std::to_string(options->max_bytes) + " bytes that it may take");
+  return refused(
+      "the run needs more than the " + std::to_string(options->max_bytes) + " bytes that it may take", {},
+      "use smaller inputs, or raise the limit 'run_bytes' (--limit run_bytes=VALUE; max_bytes of a run's options)");
 }
 
 Status Kept::use(RunState& state, int64_t wanted) {

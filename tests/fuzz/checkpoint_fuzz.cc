@@ -8,8 +8,8 @@
 #include "import/checkpoint/checkpoint.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
-  burnish::CheckpointLimits limits;
-  limits.objects = 20'000;
+  burnish::Limits limits;
+  limits.pickle_objects = 20'000;
   limits.copied_bytes = 1 << 20;
   const auto checkpoint =
       burnish::parse_checkpoint(std::span(reinterpret_cast<const std::byte*>(data), size), nullptr, limits);

@@ -21,8 +21,8 @@ namespace {
 void read(std::span<const std::byte> bytes) {
   ImportOptions options;
   options.limits.messages = 20'000;
-  options.max_nodes = 2'000;
-  options.max_dense_bytes = 1 << 20;
+  options.limits.nodes = 2'000;
+  options.limits.dense_bytes = 1 << 20;
   auto graph = import_onnx(bytes, options);
   if (!graph) {
     CHECK(exit_code(graph.error().code) == 3, graph.error().message());

@@ -108,18 +108,19 @@ TEST(Checkpoint, OutlivesItsMappingAndKeepsItsIndexWhenMoved) {
 
 TEST(Checkpoint, KeepsToItsLimits) {
   const auto refusal = [](const char* file, auto change) {
-    CheckpointLimits limits;
+    Limits limits;
     change(limits);
     const auto checkpoint = read_checkpoint(path(file), limits);
     return checkpoint ? std::string("reads") : checkpoint.error().message();
   };
   const auto has = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
-  EXPECT_TRUE(has(refusal("zip.pth", [](auto& l) { l.objects = 20; }), "more than 20 objects"));
+  EXPECT_TRUE(has(refusal("zip.pth", [](auto& l) { l.pickle_objects = 20; }), "more than 20 objects"));
   EXPECT_TRUE(has(refusal("zip.pth", [](auto& l) { l.pickle_bytes = 100; }), "longer than 100 bytes"));
   EXPECT_TRUE(has(refusal("zip.pth", [](auto& l) { l.tensors = 1; }), "more than 1 tensors"));
-  EXPECT_TRUE(has(refusal("nested.pth", [](auto& l) { l.depth = 0; }), "nested more than 0 deep"));
+  EXPECT_TRUE(has(refusal("nested.pth", [](auto& l) { l.pickle_depth = 0; }), "nested more than 0 deep"));
   EXPECT_TRUE(has(refusal("plain.safetensors", [](auto& l) { l.tensors = 1; }), "more than 1 tensors"));
-  EXPECT_TRUE(has(refusal("plain.safetensors", [](auto& l) { l.header_bytes = 16; }), "16 are the most"));
+  EXPECT_TRUE(has(refusal("plain.safetensors", [](auto& l) { l.header_bytes = 16; }),
+                  "the limit 'header_bytes' is 16: where you trust the file, raise it (--limit header_bytes=VALUE)"));
 }
 
 TEST(Checkpoint, SaysWhenThereIsNoFile) {

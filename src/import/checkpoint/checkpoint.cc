@@ -1,8 +1,11 @@
 #include "import/checkpoint/checkpoint.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "base/remedy.h"
 #include "import/checkpoint/pickle_names.h"
 #include "import/checkpoint/safetensors.h"
 #include "import/checkpoint/torch_file.h"
@@ -45,7 +48,9 @@ const Tensor* Checkpoint::find(std::string_view name) const {
 }
 
 Result<Checkpoint> parse_checkpoint(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
-                                    const CheckpointLimits& limits) {
+                                    const Limits& limits) {
+  if (std::cmp_greater(bytes.size(), limits.file_bytes))
+    return over_limit(limits, &Limits::file_bytes, fmt::format("the file has {} bytes", bytes.size()));
   if (is_zip(bytes)) return Checkpoint::make(Checkpoint::Format::torch_zip, TRY(read_torch_zip(bytes, owner, limits)));
   if (is_torch_stream(bytes))
     return Checkpoint::make(Checkpoint::Format::torch_stream, TRY(read_torch_stream(bytes, owner, limits)));
@@ -61,9 +66,10 @@ Result<Checkpoint> parse_checkpoint(std::span<const std::byte> bytes, std::share
                  {}, "weights are read from safetensors and from what torch.save(model.state_dict(), FILE) writes");
 }
 
-Result<Checkpoint> read_checkpoint(const std::string& path, const CheckpointLimits& limits) {
+Result<Checkpoint> read_checkpoint(const std::string& path, const Limits& limits) {
   auto file = TRY(MappedFile::open(path));
-  auto checkpoint = parse_checkpoint(file->bytes(), file, limits);
+  auto checkpoint = advise(parse_checkpoint(file->bytes(), file, limits),
+                           "the file is damaged: copy it again, or save the weights as safetensors");
   if (!checkpoint) return std::unexpected(std::move(checkpoint).error().within(path));
   return checkpoint;
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "ir/tensor.h"
 
 namespace burnish {
@@ -46,21 +47,11 @@ class Checkpoint {
   std::map<std::string, std::string> metadata_;
 };
 
-struct CheckpointLimits {
-  std::size_t pickle_bytes = std::size_t{64} << 20;  // of one pickle: it holds names and shapes, never weights
-  std::size_t objects = 2'000'000;                   // made by one pickle
-  std::size_t depth = 100;                           // of containers in containers
-  std::size_t header_bytes = 100'000'000;            // of safetensors' header; the format's own limit
-  std::size_t tensors = 1'000'000;
-  // Bytes, beyond the file's own size, of tensors that must be copied because they do not lie dense in it.
-  int64_t copied_bytes = int64_t{256} << 20;
-};
-
 // In a PyTorch file, tensors inside dictionaries and lists are named by their path, joined with '.'. A training checkpoint,
 // whose root holds no tensor itself but a dictionary `state_dict`, `model_state_dict` or `model`, is read as that dictionary.
-Result<Checkpoint> read_checkpoint(const std::string& path, const CheckpointLimits& limits = {});
+Result<Checkpoint> read_checkpoint(const std::string& path, const Limits& limits = {});
 // `owner` keeps the bytes alive.
 Result<Checkpoint> parse_checkpoint(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
-                                    const CheckpointLimits& limits = {});
+                                    const Limits& limits = {});
 
 }  // namespace burnish

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -23,12 +24,12 @@ namespace {
 
 class Machine {
  public:
-  Machine(Bytes bytes, std::size_t base, const CheckpointLimits& limits)
-      : bytes_(bytes.first(std::min(bytes.size(), limits.pickle_bytes))),
+  Machine(Bytes bytes, std::size_t base, const Limits& limits)
+      : bytes_(bytes.first(std::min(bytes.size(), static_cast<std::size_t>(limits.pickle_bytes)))),
         whole_(bytes.size()),
         base_(base),
         limits_(limits) {
-    pickle_.copies_left = limits.objects * 4;
+    pickle_.copies_left = static_cast<std::size_t>(limits.pickle_objects) * 4;
   }
 
   Result<Pickle> run() {
@@ -50,11 +51,16 @@ class Machine {
     return refused("the pickle " + std::move(what), here(), "the file is damaged or was not written by torch.save");
   }
 
+  std::unexpected<Error> too_many() const {
+    return over_limit(limits_, &Limits::pickle_objects,
+                      fmt::format("a pickle makes more than {} objects", limits_.pickle_objects), here());
+  }
+
   Result<Bytes> take(uint64_t count) {
     if (count > bytes_.size() - position_) {
       if (bytes_.size() < whole_) {
-        return refused(fmt::format("a pickle is longer than {} bytes", limits_.pickle_bytes), here(),
-                       "names and shapes are never that long; save the weights alone");
+        return over_limit(limits_, &Limits::pickle_bytes,
+                          fmt::format("a pickle is longer than {} bytes", limits_.pickle_bytes), here());
       }
       return refused("the file ends in the middle of a pickle", fmt::format("byte {}", base_ + bytes_.size()),
                      "it is cut short: copy or download it again");
@@ -83,10 +89,7 @@ class Machine {
   }
 
   Status push(Value value) {
-    if (pickle_.values.size() >= limits_.objects) {
-      return refused(fmt::format("a pickle makes more than {} objects", limits_.objects), here(),
-                     "save the weights alone");
-    }
+    if (std::cmp_greater_equal(pickle_.values.size(), limits_.pickle_objects)) return too_many();
     stack_.push_back(static_cast<ValueId>(pickle_.values.size()));
     pickle_.values.push_back(std::move(value));
     return {};
@@ -144,7 +147,7 @@ class Machine {
     return {};
   }
   Status put(uint64_t key) {
-    if (memo_.size() >= limits_.objects) return bad(fmt::format("stores more than {} objects", limits_.objects));
+    if (std::cmp_greater_equal(memo_.size(), limits_.pickle_objects)) return too_many();
     memo_[static_cast<uint32_t>(key)] = TRY(top());
     return {};
   }
@@ -171,7 +174,7 @@ class Machine {
 
   Bytes bytes_;
   std::size_t whole_, base_;
-  const CheckpointLimits& limits_;
+  const Limits& limits_;
   std::size_t position_ = 0, start_ = 0;
   Opcode opcode_ = Opcode::stop;
   std::vector<ValueId> stack_;
@@ -192,7 +195,7 @@ Status Machine::step() {
       return {};
     }
     case Opcode::mark:
-      if (marks_.size() >= limits_.objects) return bad(fmt::format("opens more than {} groups", limits_.objects));
+      if (std::cmp_greater_equal(marks_.size(), limits_.pickle_objects)) return too_many();
       marks_.push_back(stack_.size());
       return {};
     case Opcode::pop:
@@ -291,7 +294,7 @@ Status Machine::step() {
 
 }  // namespace
 
-Result<Pickle> parse_pickle(Bytes bytes, std::size_t base, const CheckpointLimits& limits) {
+Result<Pickle> parse_pickle(Bytes bytes, std::size_t base, const Limits& limits) {
   return Machine(bytes, base, limits).run();
 }
 

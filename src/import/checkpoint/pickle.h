@@ -74,6 +74,6 @@ struct Pickle {
 };
 
 // Reads one pickle at the beginning of `bytes`. `base` is where they begin in the file, for messages.
-Result<Pickle> parse_pickle(Bytes bytes, std::size_t base, const CheckpointLimits& limits);
+Result<Pickle> parse_pickle(Bytes bytes, std::size_t base, const Limits& limits);
 
 }  // namespace burnish::checkpoint

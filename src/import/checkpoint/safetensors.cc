@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -51,16 +52,19 @@ struct Entry {
 // The header, event by event: nothing is built but the entries, and what does not belong stops the parse.
 class Header final : public nlohmann::json_sax<Json> {
  public:
-  Header(const CheckpointLimits& limits, std::map<std::string, std::string>& metadata)
-      : limits_(limits), metadata_(metadata) {}
+  Header(const Limits& limits, std::map<std::string, std::string>& metadata) : limits_(limits), metadata_(metadata) {}
   std::vector<Entry> entries;
   std::string problem;
+  bool too_many = false;
 
   bool start_object(std::size_t) override {
     if (place_ == Place::outside) place_ = Place::names;
     else if (place_ == Place::name_seen && key_ == "__metadata__") place_ = Place::metadata;
     else if (place_ == Place::name_seen) {
-      if (entries.size() >= limits_.tensors) return fail(fmt::format("more than {} tensors", limits_.tensors));
+      if (std::cmp_greater_equal(entries.size(), limits_.tensors)) {
+        too_many = true;
+        return fail(fmt::format("more than {} tensors", limits_.tensors));
+      }
       entries.emplace_back().name = key_;
       place_ = Place::fields;
     } else return fail("an object in an odd place");
@@ -135,7 +139,7 @@ class Header final : public nlohmann::json_sax<Json> {
     if (!entries.empty()) problem += fmt::format(" (near '{}')", printable(entries.back().name));
     return false;
   }
-  const CheckpointLimits& limits_;
+  const Limits& limits_;
   std::map<std::string, std::string>& metadata_;
   std::string key_;
   Place place_ = Place::outside;
@@ -185,17 +189,20 @@ bool is_safetensors(Bytes file) {
 }
 
 Result<std::vector<NamedTensor>> read_safetensors(Bytes file, const std::shared_ptr<const void>& owner,
-                                                  const CheckpointLimits& limits,
-                                                  std::map<std::string, std::string>& metadata) {
+                                                  const Limits& limits, std::map<std::string, std::string>& metadata) {
   uint64_t length = 0;
   std::memcpy(&length, file.data(), sizeof length);
-  if (length > limits.header_bytes || length > file.size() - sizeof length) {
-    return bad(fmt::format("the header says that it has {} bytes; the file has {} and {} are the most", length,
-                           file.size() - sizeof length, limits.header_bytes));
-  }
+  if (length > file.size() - sizeof length)
+    return bad(
+        fmt::format("the header says that it has {} bytes; the file has {}", length, file.size() - sizeof length));
+  if (std::cmp_greater(length, limits.header_bytes))
+    return over_limit(limits, &Limits::header_bytes, fmt::format("the header has {} bytes", length), "header");
   const char* text = reinterpret_cast<const char*>(file.data()) + sizeof length;
   Header header(limits, metadata);
-  if (!Json::sax_parse(text, text + length, &header)) return bad("the header has " + header.problem, "header");
+  if (!Json::sax_parse(text, text + length, &header)) {
+    if (header.too_many) return over_limit(limits, &Limits::tensors, "the header has " + header.problem, "header");
+    return bad("the header has " + header.problem, "header");
+  }
   const Bytes data = file.subspan(sizeof length + length);
 
   std::vector<Placed> placed;

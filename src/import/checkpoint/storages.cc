@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -44,13 +45,13 @@ void gather(const TensorRef& ref, const std::byte* from, std::byte* to) {
 
 class Walk {
  public:
-  Walk(const Pickle& pickle, std::vector<StorageBytes> storages, int64_t file_size, const CheckpointLimits& limits)
+  Walk(const Pickle& pickle, std::vector<StorageBytes> storages, int64_t file_size, const Limits& limits)
       : pickle_(pickle),
         storages_(std::move(storages)),
         limits_(limits),
         budget_(file_size + limits.copied_bytes),
         visits_left_(pickle.size * 4 + 1024),
-        name_bytes_left_(limits.pickle_bytes),
+        name_bytes_left_(static_cast<std::size_t>(limits.pickle_bytes)),
         made_(pickle.tensors.size()) {}
 
   Result<std::vector<NamedTensor>> run() {
@@ -88,8 +89,9 @@ class Walk {
     if (!dict && value.kind != ValueKind::list && value.kind != ValueKind::tuple && value.kind != ValueKind::set)
       return {};
     if (items.empty()) return {};
-    if (depth >= limits_.depth)
-      return refused(fmt::format("objects are nested more than {} deep", limits_.depth), {}, "save the weights alone");
+    if (std::cmp_greater_equal(depth, limits_.pickle_depth))
+      return over_limit(limits_, &Limits::pickle_depth,
+                        fmt::format("objects are nested more than {} deep", limits_.pickle_depth));
     const std::size_t step = dict ? 2 : 1;
     for (std::size_t i = 0; i < items.size(); i += step) {
       const std::size_t length = path_.size();
@@ -114,8 +116,8 @@ class Walk {
       return refused(fmt::format("a tensor's name is longer than {} bytes", kLongestName), printable(path_));
     if (path_.size() > name_bytes_left_) return refused("the names of the tensors are too long together");
     name_bytes_left_ -= path_.size();
-    if (found_.size() >= limits_.tensors)
-      return refused(fmt::format("there are more than {} tensors", limits_.tensors));
+    if (std::cmp_greater_equal(found_.size(), limits_.tensors))
+      return over_limit(limits_, &Limits::tensors, fmt::format("there are more than {} tensors", limits_.tensors));
     if (!made_[index]) {
       auto made = make(pickle_.tensors[index]);
       if (!made) return std::unexpected(std::move(made).error().within(fmt::format("tensor '{}'", printable(path_))));
@@ -138,9 +140,11 @@ class Walk {
     if (is_dense(ref)) return contiguous(ref.dtype, ref.dims, {root.bytes.subspan(begin), root.owner});
     const int64_t bytes = elements * static_cast<int64_t>(size);
     if (bytes > budget_) {
-      return refused(
-          fmt::format("tensors that repeat their elements would take more than {} bytes", limits_.copied_bytes), {},
-          "save expanded tensors by their distinct elements");
+      return over_limit(
+          limits_, &Limits::copied_bytes,
+          fmt::format("tensors that do not lie dense in the file would take more than {} bytes beyond its "
+                      "size",
+                      limits_.copied_bytes));
     }
     budget_ -= bytes;
     auto copy = std::make_shared<Tensor>(TRY(Tensor::allocate(DType::u8, {bytes})));
@@ -150,7 +154,7 @@ class Walk {
 
   const Pickle& pickle_;
   std::vector<StorageBytes> storages_;
-  const CheckpointLimits& limits_;
+  const Limits& limits_;
   int64_t budget_;
   std::size_t visits_left_, name_bytes_left_;
   std::vector<std::optional<Tensor>> made_;  // by TensorRef: tied weights stay tied
@@ -179,7 +183,7 @@ Result<Tensor> contiguous(DType dtype, std::vector<int64_t> dims, const StorageB
 }
 
 Result<std::vector<NamedTensor>> named_tensors(const Pickle& pickle, std::vector<StorageBytes> storages,
-                                               int64_t file_size, const CheckpointLimits& limits) {
+                                               int64_t file_size, const Limits& limits) {
   return Walk(pickle, std::move(storages), file_size, limits).run();
 }
 

@@ -21,6 +21,6 @@ Result<Tensor> contiguous(DType dtype, std::vector<int64_t> dims, const StorageB
 // Every tensor under the pickle's root, with its path as its name. One entry of `storages` for each of the pickle's; those
 // of views are not looked at.
 Result<std::vector<NamedTensor>> named_tensors(const Pickle& pickle, std::vector<StorageBytes> storages,
-                                               int64_t file_size, const CheckpointLimits& limits);
+                                               int64_t file_size, const Limits& limits);
 
 }  // namespace burnish::checkpoint

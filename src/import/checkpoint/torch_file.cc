@@ -39,8 +39,8 @@ bool is_torch_stream(Bytes file) {
 }
 
 Result<std::vector<NamedTensor>> read_torch_zip(Bytes file, const std::shared_ptr<const void>& owner,
-                                                const CheckpointLimits& limits) {
-  const ZipDirectory zip = TRY(ZipDirectory::read(file));
+                                                const Limits& limits) {
+  const ZipDirectory zip = TRY(ZipDirectory::read(file, limits));
   // Everything lies in one folder, whatever its name.
   const ZipEntry* pickle_entry = nullptr;
   for (const ZipEntry& entry : zip.entries()) {
@@ -91,7 +91,7 @@ Result<std::vector<NamedTensor>> read_torch_zip(Bytes file, const std::shared_pt
 }
 
 Result<std::vector<NamedTensor>> read_torch_stream(Bytes file, const std::shared_ptr<const void>& owner,
-                                                   const CheckpointLimits& limits) {
+                                                   const Limits& limits) {
   // Five pickles (magic number, protocol, the machine, the object, the storages' keys), then the storages.
   std::size_t position = 0;
   const auto next = [&]() -> Result<Pickle> {

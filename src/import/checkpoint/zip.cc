@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -91,8 +92,10 @@ struct Extent {
 
 }  // namespace
 
-Result<ZipDirectory> ZipDirectory::read(Bytes file) {
+Result<ZipDirectory> ZipDirectory::read(Bytes file, const Limits& limits) {
   const Directory directory = TRY(find_directory(file));
+  if (std::cmp_greater(directory.count, limits.zip_entries))
+    return over_limit(limits, &Limits::zip_entries, fmt::format("the archive has {} entries", directory.count));
   ZipDirectory zip;
   std::vector<Extent> extents;
   std::size_t at = directory.offset;

@@ -20,7 +20,7 @@ struct ZipEntry {
 class ZipDirectory {
  public:
   // Refuses entries that overlap, that share a name, that are encrypted, and directories that contradict the entries.
-  static Result<ZipDirectory> read(Bytes file);
+  static Result<ZipDirectory> read(Bytes file, const Limits& limits);
   const std::vector<ZipEntry>& entries() const { return entries_; }
   const ZipEntry* find(std::string_view name) const;
   // The entry's bytes, after a check of their CRC. Refuses compressed ones.

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <optional>
+#include <utility>
 
 namespace burnish::onnx {
 namespace {
@@ -81,9 +82,14 @@ Result<std::shared_ptr<const MappedFile>> ExternalFiles::open(std::string_view l
       std::optional<fs::path> below;
       if ((below = inside(target, home))) file = open_beneath(home, *below, &error);
       else if ((below = inside(target, model_home))) file = open_beneath(model_home, *below, &error);
-      else return refused("external data '" + name + "' leads outside the model's folder", target.string());
+      else
+        return refused("external data '" + name + "' leads outside the model's folder", target.string(),
+                       "put the data file itself beside the model");
     }
   }
+  if (file && std::cmp_greater((*file)->bytes().size(), limits_.file_bytes))
+    return over_limit(limits_, &Limits::file_bytes,
+                      "the file has " + std::to_string((*file)->bytes().size()) + " bytes", name);
   if (file) open_.emplace(name, *file);
   return file;
 }

@@ -19,10 +19,7 @@ struct UnknownOperator {
 };
 
 struct ImportOptions {
-  onnx::ParseLimits limits;
-  int64_t max_nodes = 1'000'000;               // with functions inlined and loop bodies read again
-  int max_depth = 100;                         // functions calling functions, graphs within nodes
-  int64_t max_dense_bytes = int64_t{1} << 31;  // of one sparse initializer made dense
+  Limits limits;
   // Filled with the operators that became foreign nodes, when set.
   std::vector<UnknownOperator>* unknown = nullptr;
 };

@@ -1,9 +1,11 @@
 #include "import/onnx/importer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "base/remedy.h"
 #include "import/onnx/tensors.h"
 #include "import/onnx/types.h"
 
@@ -24,10 +26,20 @@ Result<int64_t> Scope::opset(std::string_view domain) const {
                  "the model lacks an opset_import entry");
 }
 
-Result<Tensor> Importer::tensor(const TensorProto& proto) { return to_tensor(proto, owner_, &external_); }
+Result<Tensor> Importer::tensor(const TensorProto& proto) {
+  if (std::cmp_greater(proto.dims.size(), options_.limits.rank))
+    return over_limit(options_.limits, &Limits::rank, fmt::format("has {} dims", proto.dims.size()),
+                      fmt::format("tensor '{}'", proto.name));
+  return to_tensor(proto, owner_, &external_);
+}
 
 Status Importer::read_opsets() {
-  for (const OperatorSet& o : model_.opsets) opsets_[canonical_domain(o.domain)] = o.version;
+  for (const OperatorSet& o : model_.opsets)
+    if (const auto [it, fresh] = opsets_.emplace(canonical_domain(o.domain), o.version);
+        !fresh && it->second != o.version)
+      return refused(
+          fmt::format("the model imports the opsets {} and {} of one domain, '{}'", it->second, o.version, it->first),
+          {}, "a domain has one opset: export the model again");
   if (model_.opsets.empty() && model_.ir_version < 3) opsets_["ai.onnx"] = 1;  // before opsets were numbered
   const auto it = opsets_.find("ai.onnx");
   if (it == opsets_.end()) return {};
@@ -44,7 +56,7 @@ Status Importer::index_functions() {
     if (!functions_.emplace(key, &f).second)
       return refused(fmt::format("function {}.{} is defined twice", f.domain, f.name));
   }
-  return {};
+  return check_calls(*model_.graph, functions_, options_.limits);
 }
 
 Status Importer::define(Scope& scope, std::string_view name, Value* value) {
@@ -86,7 +98,7 @@ Status Importer::read_constants(const GraphProto& proto, Scope& scope) {
   for (const TensorProto& t : proto.initializers) TRY(add(t.name, TRY(tensor(t))));
   for (const SparseTensorProto& t : proto.sparse_initializers) {
     if (!t.values) return refused("sparse initializer without values");
-    TRY(add(t.values->name, TRY(to_dense(t, options_.max_dense_bytes))));
+    TRY(add(t.values->name, TRY(to_dense(t, options_.limits))));
   }
   return {};
 }
@@ -106,9 +118,14 @@ Status Importer::read_nodes(const std::vector<NodeProto>& nodes, Scope& scope) {
 }
 
 Status Importer::read_node(const NodeProto& node, Scope& scope) {
-  if (++nodes_ > options_.max_nodes) {
-    return refused(fmt::format("the model has more than {} nodes once functions are inlined", options_.max_nodes));
-  }
+  // Bodies of loops are read again: that check_calls has not counted.
+  if (++nodes_ > options_.limits.nodes)
+    return over_limit(
+        options_.limits, &Limits::nodes,
+        fmt::format("the model has more than {} nodes once functions are inlined", options_.limits.nodes));
+  std::set<std::string_view> attributes;
+  for (const AttributeProto& a : node.attributes)
+    if (!attributes.insert(a.name).second) return refused(fmt::format("the attribute '{}' is given twice", a.name));
   std::string source = scope.prefix;
   source += node.name.empty() && !node.outputs.empty() ? node.outputs[0] : node.name;
   std::vector<Value*> inputs;
@@ -208,10 +225,10 @@ Status Importer::make_foreign(NodeContext& c, std::string_view domain) {
 Status Importer::call_function(const FunctionProto& function, const NodeProto& node, std::vector<Value*> inputs,
                                Scope& scope, const std::string& source) {
   const auto place = [&] { return fmt::format("function {}.{}", function.domain, function.name); };
-  if (std::ranges::find(calls_, &function) != calls_.end())
-    return refused("calls itself, directly or through others", place());
-  if (scope.depth + 1 > options_.max_depth)
-    return refused(fmt::format("nests deeper than {}", options_.max_depth), place());
+  if (scope.depth + 1 > options_.limits.function_depth)
+    return over_limit(options_.limits, &Limits::function_depth,
+                      fmt::format("functions call functions more than {} deep", options_.limits.function_depth),
+                      place());
   if (inputs.size() > function.inputs.size() || node.outputs.size() > function.outputs.size()) {
     return refused(fmt::format("is called with {} inputs and {} outputs; it has {} and {}", inputs.size(),
                                node.outputs.size(), function.inputs.size(), function.outputs.size()),
@@ -220,6 +237,7 @@ Status Importer::call_function(const FunctionProto& function, const NodeProto& n
   Scope inner;
   inner.graph = scope.graph;
   inner.depth = scope.depth + 1;
+  inner.graphs = scope.graphs;
   inner.prefix = source + "/";
   for (const OperatorSet& o : function.opsets) inner.opsets[canonical_domain(o.domain)] = o.version;
   auto arguments = std::make_shared<std::map<std::string_view, const AttributeProto*>>();
@@ -237,9 +255,7 @@ Status Importer::call_function(const FunctionProto& function, const NodeProto& n
   for (std::size_t i = 0; i < function.inputs.size(); ++i) {
     TRY(define(inner, function.inputs[i], i < inputs.size() ? inputs[i] : nullptr));
   }
-  calls_.push_back(&function);
   auto status = read_nodes(function.nodes, inner);
-  calls_.pop_back();
   if (!status) return std::unexpected(std::move(status).error().within(place()));
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i].empty()) continue;
@@ -251,21 +267,28 @@ Status Importer::call_function(const FunctionProto& function, const NodeProto& n
   return {};
 }
 
-Result<std::vector<Value*>> Importer::inline_graph(const GraphProto& proto, const Scope& outer, Graph& graph,
-                                                   std::span<Value* const> inputs) {
-  if (outer.depth + 1 > options_.max_depth)
-    return refused(fmt::format("graphs nest deeper than {}", options_.max_depth));
-  if (proto.inputs.size() != inputs.size()) {
-    return refused(
-        fmt::format("the graph '{}' has {} inputs where {} are given", proto.name, proto.inputs.size(), inputs.size()));
-  }
+Result<Scope> Importer::inner_scope(const Scope& outer, Graph& graph) const {
+  if (outer.graphs + 1 > options_.limits.graph_depth)
+    return over_limit(options_.limits, &Limits::graph_depth,
+                      fmt::format("graphs nest more than {} deep", options_.limits.graph_depth));
   Scope scope;
   scope.graph = &graph;
   scope.parent = &outer;
   scope.opsets = outer.opsets;
   scope.arguments = outer.arguments;
   scope.prefix = outer.prefix;
-  scope.depth = outer.depth + 1;
+  scope.depth = outer.depth;
+  scope.graphs = outer.graphs + 1;
+  return scope;
+}
+
+Result<std::vector<Value*>> Importer::inline_graph(const GraphProto& proto, const Scope& outer, Graph& graph,
+                                                   std::span<Value* const> inputs) {
+  if (proto.inputs.size() != inputs.size()) {
+    return refused(
+        fmt::format("the graph '{}' has {} inputs where {} are given", proto.name, proto.inputs.size(), inputs.size()));
+  }
+  Scope scope = TRY(inner_scope(outer, graph));
   for (std::size_t i = 0; i < inputs.size(); ++i) TRY(define(scope, proto.inputs[i].name, inputs[i]));
   TRY(read_constants(proto, scope));
   TRY(read_nodes(proto.nodes, scope));
@@ -276,19 +299,11 @@ Result<std::vector<Value*>> Importer::inline_graph(const GraphProto& proto, cons
 
 Status Importer::read_region(const GraphProto& proto, const Scope& outer, Graph& region,
                              std::span<const Type> input_types) {
-  if (outer.depth + 1 > options_.max_depth)
-    return refused(fmt::format("graphs nest deeper than {}", options_.max_depth));
   if (proto.inputs.size() != input_types.size()) {
     return refused(fmt::format("the graph '{}' has {} inputs where {} are given", proto.name, proto.inputs.size(),
                                input_types.size()));
   }
-  Scope scope;
-  scope.graph = &region;
-  scope.parent = &outer;
-  scope.opsets = outer.opsets;
-  scope.arguments = outer.arguments;
-  scope.prefix = outer.prefix;
-  scope.depth = outer.depth + 1;
+  Scope scope = TRY(inner_scope(outer, region));
   for (const ValueInfoProto& v : proto.value_infos) scope.hints.emplace(v.name, &v.type);
   for (const ValueInfoProto& v : proto.outputs) scope.hints.emplace(v.name, &v.type);
   for (std::size_t i = 0; i < input_types.size(); ++i) {
@@ -326,7 +341,11 @@ Result<std::unique_ptr<Graph>> Importer::run() {
   bind_symbols_ = false;
   TRY(read_constants(proto, scope));
   TRY(read_nodes(proto.nodes, scope));
+  if (proto.outputs.empty())
+    return refused("the graph has no outputs", {}, "the model computes nothing: export it again");
+  std::set<std::string_view> names;
   for (const ValueInfoProto& output : proto.outputs) {
+    if (!names.insert(output.name).second) return refused(fmt::format("two outputs are named '{}'", output.name));
     graph->add_output(TRY(output_of(scope, output.name)), std::string(output.name));
   }
   return graph;
@@ -335,20 +354,29 @@ Result<std::unique_ptr<Graph>> Importer::run() {
 }  // namespace burnish::onnx
 
 namespace burnish {
+namespace {
+
+constexpr std::string_view kRemedy =
+    "the model is damaged or breaks ONNX's rules: download or export it again (onnx.checker.check_model says more)";
+
+Result<std::unique_ptr<Graph>> import_bytes(std::span<const std::byte> bytes, const ImportOptions& options,
+                                            std::shared_ptr<const void> owner, onnx::ExternalFiles external) {
+  if (std::cmp_greater(bytes.size(), options.limits.file_bytes))
+    return over_limit(options.limits, &Limits::file_bytes, fmt::format("the file has {} bytes", bytes.size()));
+  const auto model = TRY(onnx::parse_model(bytes, options.limits));
+  return onnx::Importer(model, options, std::move(owner), std::move(external)).run();
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Graph>> import_onnx(std::span<const std::byte> bytes, const ImportOptions& options,
                                            std::shared_ptr<const void> owner) {
-  const auto model = TRY(onnx::parse_model(bytes, options.limits));
-  return onnx::Importer(model, options, std::move(owner), {}).run();
+  return advise(import_bytes(bytes, options, std::move(owner), {}), kRemedy);
 }
 
 Result<std::unique_ptr<Graph>> import_onnx(const std::string& path, const ImportOptions& options) {
   const auto file = TRY(MappedFile::open(path));
-  const auto import = [&]() -> Result<std::unique_ptr<Graph>> {
-    const auto model = TRY(onnx::parse_model(file->bytes(), options.limits));
-    return onnx::Importer(model, options, file, onnx::ExternalFiles(path)).run();
-  };
-  auto graph = import();
+  auto graph = advise(import_bytes(file->bytes(), options, file, onnx::ExternalFiles(path, options.limits)), kRemedy);
   if (!graph) return std::unexpected(std::move(graph).error().within(path));
   return graph;
 }

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "import/onnx/calls.h"
 #include "import/onnx/external.h"
 #include "import/onnx/import.h"
 #include "import/onnx/node_context.h"
@@ -25,7 +26,8 @@ struct Scope {
   // The attributes that a function was called with, by name.
   std::shared_ptr<const std::map<std::string_view, const AttributeProto*>> arguments;
   std::string prefix;  // of sources inside a function
-  int depth = 0;
+  int64_t depth = 0;   // of functions in functions
+  int64_t graphs = 0;  // of graphs in nodes
 
   Value* find(std::string_view name) const;
   Result<int64_t> opset(std::string_view domain) const;
@@ -56,6 +58,8 @@ class Importer {
   Status call_function(const FunctionProto& function, const NodeProto& node, std::vector<Value*> inputs, Scope& scope,
                        const std::string& source);
   Status make_foreign(NodeContext& context, std::string_view domain);
+  // The scope of a graph within a node of `outer`.
+  Result<Scope> inner_scope(const Scope& outer, Graph& graph) const;
   Status define(Scope& scope, std::string_view name, Value* value);
   void apply_hint(const Scope& scope, std::string_view name, Value* value);
   Result<Value*> resolve(const Scope& scope, std::string_view name) const;
@@ -67,8 +71,7 @@ class Importer {
   std::shared_ptr<const void> owner_;
   ExternalFiles external_;
   std::map<std::string_view, int64_t> opsets_;
-  std::map<std::tuple<std::string_view, std::string_view, std::string_view>, const FunctionProto*> functions_;
-  std::vector<const FunctionProto*> calls_;          // being inlined now
+  FunctionIndex functions_;
   std::map<std::string, Dim, std::less<>> symbols_;  // by dim_param
   std::set<std::string, std::less<>> symbol_names_;
   std::set<const Value*> untyped_;  // results of foreign nodes whose type nobody told

@@ -1,6 +1,11 @@
 #include "import/onnx/messages.h"
 
+#include <algorithm>
+#include <utility>
+
 #include <fmt/format.h>
+
+#include "base/checked.h"
 
 namespace burnish::onnx {
 
@@ -20,17 +25,20 @@ const AttributeProto* NodeProto::attribute(std::string_view wanted) const {
 namespace {
 
 struct Parser {
-  ParseLimits limits;
-  int depth = 0;
-  int64_t messages = 0;
+  const Limits& limits;
+  int64_t memory_left;  // for what is made of the file, data not counted: small messages become large structures
+  int64_t depth = 0, messages = 0, nodes = 0, tensors = 0;
 
   // Reads every field of a message with `on_field`, which returns a Status; unknown fields are its to ignore.
   template <class F>
   Status fields(Bytes bytes, F&& on_field) {
-    if (++messages > limits.messages) {
-      return refused(fmt::format("the file holds more than {} messages", limits.messages));
-    }
-    if (++depth > limits.depth * 3) return refused(fmt::format("messages nest deeper than {}", limits.depth * 3));
+    if (++messages > limits.messages)
+      return over_limit(limits, &Limits::messages,
+                        fmt::format("the file holds more than {} messages", limits.messages));
+    // A graph in a node is three messages: attribute, graph, node.
+    if (++depth > limits.message_depth * 3)
+      return over_limit(limits, &Limits::message_depth,
+                        fmt::format("graphs or types nest deeper than {}", limits.message_depth));
     WireReader reader(bytes);
     WireField field;
     while (TRY(reader.next(field))) TRY(on_field(field));
@@ -42,10 +50,41 @@ struct Parser {
     if (field.type == type) return {};
     return refused(fmt::format("field {} of {} has the wrong wire type", field.number, message));
   }
+  Status spend(std::size_t count, std::size_t size) {
+    memory_left -= static_cast<int64_t>(count * size);  // both are at most a few times what the file or a struct holds
+    if (memory_left >= 0) return {};
+    return over_limit(limits, &Limits::message_bytes,
+                      fmt::format("the file's messages take more memory than {} bytes and twice the file's size",
+                                  limits.message_bytes));
+  }
+  // Room for one more element; the list is twice as long when it grows.
+  template <class T>
+  Status grow(std::vector<T>& list) {
+    if (list.size() < list.capacity()) return {};
+    const std::size_t room = list.empty() ? 1 : list.size() * 2;
+    TRY(spend(room, sizeof(T)));
+    list.reserve(room);
+    memory_left += static_cast<int64_t>(list.size() * sizeof(T));  // of the shorter one, given back
+    return {};
+  }
+  template <class T>
+  Status push(std::vector<T>& list, T value) {
+    TRY(grow(list));
+    list.push_back(std::move(value));
+    return {};
+  }
   Status text(const WireField& field, std::string_view& into, std::string_view message) {
     TRY(expect(field, WireType::bytes, message));
+    if (field.bytes.size() > static_cast<std::size_t>(limits.string_bytes))
+      return over_limit(limits, &Limits::string_bytes,
+                        fmt::format("a text of {} has {} bytes", message, field.bytes.size()));
     into = field.text();
     return {};
+  }
+  Status push_text(const WireField& field, std::vector<std::string_view>& list, std::string_view message) {
+    std::string_view one;
+    TRY(text(field, one, message));
+    return push(list, one);
   }
   template <class T>
   Status integer(const WireField& field, T& into, std::string_view message) {
@@ -53,39 +92,56 @@ struct Parser {
     into = static_cast<T>(field.integer);
     return {};
   }
-  static Status integers(const WireField& field, std::vector<int64_t>& into, std::string_view message) {
-    if (field.type != WireType::bytes) TRY(expect(field, WireType::varint, message));
+  Status integers(const WireField& field, std::vector<int64_t>& into, std::string_view message) {
+    if (field.type == WireType::bytes) {
+      const auto count =
+          std::ranges::count_if(field.bytes, [](std::byte b) { return (b & std::byte{0x80}) == std::byte{0}; });
+      TRY(spend(static_cast<std::size_t>(count), sizeof(int64_t)));
+      into.reserve(into.size() + static_cast<std::size_t>(count));
+    } else {
+      TRY(expect(field, WireType::varint, message));
+      TRY(grow(into));
+    }
     return append_varints(field.bytes, into);
+  }
+  Status reals(const WireField& field, std::vector<float>& into) {
+    if (field.bytes.size() > sizeof(float)) {
+      TRY(spend(field.bytes.size(), 1));
+      into.reserve(into.size() + field.bytes.size() / sizeof(float));
+    } else {
+      TRY(grow(into));
+    }
+    return append_floats(field.bytes, into);
   }
   // Parses a sub-message into a new last element.
   template <class T>
   Status append(const WireField& field, std::vector<T>& list, Status (Parser::*parse)(Bytes, T&),
                 std::string_view message) {
     TRY(expect(field, WireType::bytes, message));
+    TRY(grow(list));
     return (this->*parse)(field.bytes, list.emplace_back());
   }
 
   Status tensor(Bytes bytes, TensorProto& t) {
     constexpr std::string_view kName = "TensorProto";
+    if (++tensors > limits.tensors)
+      return over_limit(limits, &Limits::tensors, fmt::format("the file holds more than {} tensors", limits.tensors));
     return fields(bytes, [&](const WireField& f) -> Status {
       switch (f.number) {
         case 1: return integers(f, t.dims, kName);
         case 2: return integer(f, t.data_type, kName);
         case 3: t.segmented = true; return {};
-        case 4: t.float_data.push_back(f.bytes); return {};
-        case 5: t.int32_data.push_back(f.bytes); return {};
-        case 6:
-          TRY(expect(f, WireType::bytes, kName));
-          t.string_data.push_back(f.text());
-          return {};
-        case 7: t.int64_data.push_back(f.bytes); return {};
+        case 4: return push(t.float_data, f.bytes);
+        case 5: return push(t.int32_data, f.bytes);
+        case 6: TRY(expect(f, WireType::bytes, kName)); return push(t.string_data, f.text());
+        case 7: return push(t.int64_data, f.bytes);
         case 8: return text(f, t.name, kName);
         case 9:
           TRY(expect(f, WireType::bytes, kName));
           t.raw_data = f.bytes;
           return {};
-        case 10: t.double_data.push_back(f.bytes); return {};
-        case 11: t.uint64_data.push_back(f.bytes); return {};
+        case 10: return push(t.double_data, f.bytes);
+        case 11: return push(t.uint64_data, f.bytes);
         case 13: return append(f, t.external_data, &Parser::entry, kName);
         case 14: t.external = f.integer == 1; return {};
         default: return {};
@@ -185,13 +241,9 @@ struct Parser {
         case 4: seen = Kind::string; return text(f, a.s, kName);
         case 5: seen = Kind::tensor; return append(f, a.tensors, &Parser::tensor, kName);
         case 6: seen = Kind::graph; return append(f, a.graphs, &Parser::graph, kName);
-        case 7: seen = Kind::reals; return append_floats(f.bytes, a.floats);
+        case 7: seen = Kind::reals; return reals(f, a.floats);
         case 8: seen = Kind::integers; return integers(f, a.ints, kName);
-        case 9:
-          TRY(expect(f, WireType::bytes, kName));
-          seen = Kind::strings;
-          a.strings.push_back(f.text());
-          return {};
+        case 9: seen = Kind::strings; return push_text(f, a.strings, kName);
         case 10: seen = Kind::tensors; return append(f, a.tensors, &Parser::tensor, kName);
         case 11: seen = Kind::graphs; return append(f, a.graphs, &Parser::graph, kName);
         case 14: seen = Kind::type; return append(f, a.types, &Parser::type, kName);
@@ -212,19 +264,19 @@ struct Parser {
 
   Status node(Bytes bytes, NodeProto& n) {
     constexpr std::string_view kName = "NodeProto";
+    if (++nodes > limits.nodes)
+      return over_limit(limits, &Limits::nodes, fmt::format("the file holds more than {} nodes", limits.nodes));
     return fields(bytes, [&](const WireField& f) -> Status {
       switch (f.number) {
-        case 1:
-          TRY(expect(f, WireType::bytes, kName));
-          n.inputs.push_back(f.text());
-          return {};
-        case 2:
-          TRY(expect(f, WireType::bytes, kName));
-          n.outputs.push_back(f.text());
-          return {};
+        case 1: return push_text(f, n.inputs, kName);
+        case 2: return push_text(f, n.outputs, kName);
         case 3: return text(f, n.name, kName);
         case 4: return text(f, n.op_type, kName);
-        case 5: return append(f, n.attributes, &Parser::attribute, kName);
+        case 5:
+          if (std::cmp_greater_equal(n.attributes.size(), limits.attributes))
+            return over_limit(limits, &Limits::attributes,
+                              fmt::format("a node has more than {} attributes", limits.attributes));
+          return append(f, n.attributes, &Parser::attribute, kName);
         case 7: return text(f, n.domain, kName);
         case 8: return text(f, n.overload, kName);
         default: return {};
@@ -258,17 +310,12 @@ struct Parser {
 
   Status function(Bytes bytes, FunctionProto& n) {
     constexpr std::string_view kName = "FunctionProto";
-    const auto name = [&](const WireField& f, std::vector<std::string_view>& list) -> Status {
-      TRY(expect(f, WireType::bytes, kName));
-      list.push_back(f.text());
-      return {};
-    };
     return fields(bytes, [&](const WireField& f) -> Status {
       switch (f.number) {
         case 1: return text(f, n.name, kName);
-        case 4: return name(f, n.inputs);
-        case 5: return name(f, n.outputs);
-        case 6: return name(f, n.attributes);
+        case 4: return push_text(f, n.inputs, kName);
+        case 5: return push_text(f, n.outputs, kName);
+        case 6: return push_text(f, n.attributes, kName);
         case 7: return append(f, n.nodes, &Parser::node, kName);
         case 9: return append(f, n.opsets, &Parser::opset, kName);
         case 10: return text(f, n.domain, kName);
@@ -298,11 +345,8 @@ struct Parser {
     return fields(bytes, [&](const WireField& f) -> Status {
       switch (f.number) {
         case 2: return integer(f, m.key_type, "MapProto");
-        case 3: m.keys.push_back(f.bytes); return {};
-        case 4:
-          TRY(expect(f, WireType::bytes, "MapProto"));
-          m.string_keys.push_back(f.text());
-          return {};
+        case 3: return push(m.keys, f.bytes);
+        case 4: return push_text(f, m.string_keys, "MapProto");
         case 5: return append(f, m.values, &Parser::sequence, "MapProto");
         default: return {};
       }
@@ -328,8 +372,10 @@ struct Parser {
 };
 
 template <class T>
-Result<T> parse(Bytes bytes, const ParseLimits& limits, Status (Parser::*message)(Bytes, T&)) {
-  Parser parser{.limits = limits};
+Result<T> parse(Bytes bytes, const Limits& limits, Status (Parser::*message)(Bytes, T&)) {
+  Parser parser{.limits = limits, .memory_left = limits.message_bytes};
+  if (const auto more = checked_mul(static_cast<int64_t>(bytes.size()), 2))
+    parser.memory_left = checked_add(parser.memory_left, *more).value_or(INT64_MAX);
   T value;
   TRY((parser.*message)(bytes, value));
   return value;
@@ -337,14 +383,12 @@ Result<T> parse(Bytes bytes, const ParseLimits& limits, Status (Parser::*message
 
 }  // namespace
 
-Result<ModelProto> parse_model(Bytes bytes, const ParseLimits& limits) { return parse(bytes, limits, &Parser::model); }
-Result<TensorProto> parse_tensor(Bytes bytes, const ParseLimits& limits) {
-  return parse(bytes, limits, &Parser::tensor);
-}
-Result<SequenceProto> parse_sequence(Bytes bytes, const ParseLimits& limits) {
+Result<ModelProto> parse_model(Bytes bytes, const Limits& limits) { return parse(bytes, limits, &Parser::model); }
+Result<TensorProto> parse_tensor(Bytes bytes, const Limits& limits) { return parse(bytes, limits, &Parser::tensor); }
+Result<SequenceProto> parse_sequence(Bytes bytes, const Limits& limits) {
   return parse(bytes, limits, &Parser::sequence);
 }
-Result<OptionalProto> parse_optional(Bytes bytes, const ParseLimits& limits) {
+Result<OptionalProto> parse_optional(Bytes bytes, const Limits& limits) {
   return parse(bytes, limits, &Parser::optional);
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/limits.h"
 #include "import/onnx/wire.h"
 
 namespace burnish::onnx {
@@ -178,14 +179,9 @@ struct OptionalProto {
   std::vector<OptionalProto> optionals;
 };
 
-struct ParseLimits {
-  int depth = 32;                // graphs in nodes, types in types, sequences in sequences
-  int64_t messages = 4'000'000;  // nodes, attributes, tensors, dimensions: bounds memory against tiny encodings
-};
-
-Result<ModelProto> parse_model(Bytes bytes, const ParseLimits& limits = {});
-Result<TensorProto> parse_tensor(Bytes bytes, const ParseLimits& limits = {});
-Result<SequenceProto> parse_sequence(Bytes bytes, const ParseLimits& limits = {});
-Result<OptionalProto> parse_optional(Bytes bytes, const ParseLimits& limits = {});
+Result<ModelProto> parse_model(Bytes bytes, const Limits& limits = {});
+Result<TensorProto> parse_tensor(Bytes bytes, const Limits& limits = {});
+Result<SequenceProto> parse_sequence(Bytes bytes, const Limits& limits = {});
+Result<OptionalProto> parse_optional(Bytes bytes, const Limits& limits = {});
 
 }  // namespace burnish::onnx

@@ -35,7 +35,7 @@ Status constant(NodeContext& c) {
     value = TRY(list(DType::f32, std::vector<float>(reals.begin(), reals.end()), false));
   } else if (const AttributeProto* sparse = c.attribute("sparse_value");
              sparse != nullptr && sparse->sparse_tensors.size() == 1) {
-    value = TRY(to_dense(sparse->sparse_tensors[0], c.importer().options().max_dense_bytes));
+    value = TRY(to_dense(sparse->sparse_tensors[0], c.importer().options().limits));
   } else {
     return c.error("no value is given");
   }

@@ -110,6 +110,8 @@ Result<Ensemble> read(NodeContext& c, const std::string& prefix, const std::stri
     TRY(lead(0, key));
     TRY(lead(1, key));
   }
+  for (int64_t tree : trees)
+    if (!rooted.contains(tree)) return c.error(fmt::format("tree {} has no root: its nodes form a circle", tree));
   return e;
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -155,7 +156,10 @@ Result<Tensor> from_external(const TensorProto& proto, DType dtype, int64_t elem
   std::string_view location;
   uint64_t offset = 0;
   std::optional<uint64_t> length;
+  if (proto.raw_data) return refused("its data is both in the file and outside");
+  std::set<std::string_view> keys;
   for (const auto& [key, value] : proto.external_data) {
+    if (!keys.insert(key).second) return refused(fmt::format("external data's {} is given twice", key));
     if (key == "location") location = value;
     else if (key == "offset") offset = TRY(parse_number(value, key));
     else if (key == "length") length = TRY(parse_number(value, key));
@@ -219,17 +223,19 @@ Result<Tensor> to_tensor(const TensorProto& proto, const std::shared_ptr<const v
   return tensor;
 }
 
-Result<Tensor> to_dense(const SparseTensorProto& proto, int64_t max_bytes) {
+Result<Tensor> to_dense(const SparseTensorProto& proto, const Limits& limits) {
   if (!proto.values || !proto.indices) return refused("sparse tensor without values or indices");
   const Tensor values = TRY(to_tensor(*proto.values, nullptr, nullptr));
   const Tensor indices = TRY(to_tensor(*proto.indices, nullptr, nullptr));
   const auto elements = checked_product(proto.dims);
   const auto bytes = elements ? checked_mul(*elements, static_cast<int64_t>(byte_size(values.dtype()))) : std::nullopt;
-  if (proto.dims.size() > 64 || !bytes || *bytes > max_bytes)
-    return refused("sparse tensor is too large to be made dense");
+  if (proto.dims.size() > 64 || !bytes) return refused("sparse tensor has dims that no dense one can have");
+  if (*bytes > limits.dense_bytes)
+    return over_limit(limits, &Limits::dense_bytes,
+                      fmt::format("a sparse tensor takes {} bytes when made dense", *bytes));
   const auto rank = static_cast<int64_t>(proto.dims.size());
   const bool linear = indices.rank() == 1;
-  if (indices.dtype() != DType::i64 || values.rank() != 1 ||
+  if (indices.dtype() != DType::i64 || values.rank() != 1 || indices.rank() < 1 || indices.rank() > 2 ||
       indices.elements() != values.elements() * (linear ? 1 : rank) || values.dtype() == DType::string) {
     return refused("sparse tensor's indices and values don't fit each other");
   }

@@ -18,7 +18,7 @@ Result<DType> require_dtype(int64_t onnx_type);
 
 // `owner` keeps the bytes that `proto` points into alive; null: everything is copied. Limits rank (64) and elements.
 Result<Tensor> to_tensor(const TensorProto& proto, const std::shared_ptr<const void>& owner, ExternalFiles* external);
-Result<Tensor> to_dense(const SparseTensorProto& proto, int64_t max_bytes);
+Result<Tensor> to_dense(const SparseTensorProto& proto, const Limits& limits);
 Result<RuntimeValue> to_value(const SequenceProto& proto);
 Result<RuntimeValue> to_value(const OptionalProto& proto);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -37,7 +38,8 @@ Result<Type> Importer::type(const TypeProto& proto, Graph& graph) {
     case Kind::sparse_tensor: {
       const DType dtype = TRY(require_dtype(proto.elem_type));
       if (!proto.shape) return Type::unranked(dtype);
-      if (proto.shape->size() > 64) return refused(fmt::format("rank {} is above 64", proto.shape->size()));
+      if (std::cmp_greater(proto.shape->size(), options_.limits.rank))
+        return over_limit(options_.limits, &Limits::rank, fmt::format("a type has {} dims", proto.shape->size()));
       Dims dims;
       for (const DimensionProto& d : *proto.shape) {
         if (d.value && *d.value > Range::kMax) return refused(fmt::format("a dim of {}", *d.value));

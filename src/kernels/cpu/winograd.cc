@@ -471,6 +471,7 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
     }
     if (!exists) continue;
     for (const auto& [plan, cycles] : choose_cuts(cpu, problem, p)) {
+      if (plan.group < plan.rows || plan.chunk_blocks < 1) continue;  // without channels there is nothing to transform
       Tactic t;
       t.name = name_of(plan);
       t.seconds = seconds_of(cycles);

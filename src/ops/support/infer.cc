@@ -75,6 +75,21 @@ std::optional<Type> merge(const Type& declared, const Type& inferred) {
   return result;
 }
 
+constexpr int64_t kMostDims = 64;
+
+// Sizes that no memory holds and whose products overflow: refused where they come up, with the node's name.
+bool too_large(const Type& type) {
+  if (!type.is_static()) return false;
+  int64_t bytes = static_cast<int64_t>(byte_size(type.dtype));
+  for (const Dim& d : type.dims) {
+    const int64_t size = *d.constant();
+    if (size == 0) return false;
+    bytes = size > Range::kMax / bytes ? Range::kMax + 1 : bytes * size;
+    if (bytes > Range::kMax) bytes = Range::kMax + 1;
+  }
+  return bytes > Range::kMax;
+}
+
 }  // namespace
 
 Status InferContext::commit(bool keep_declared) {
@@ -118,6 +133,12 @@ Status InferContext::commit(bool keep_declared) {
     for (const Dim& d : type.dims)
       if (d.range().high < 0)
         return error("result '%" + value->name() + "' would have a negative size: " + type.text());
+    if (type.is_ranked_tensor() && type.rank() > kMostDims)
+      return error("result '%" + value->name() + "' would have " + std::to_string(type.rank()) + " dims",
+                   "at most " + std::to_string(kMostDims) + " are known");
+    if (too_large(type))
+      return error("result '%" + value->name() + "' would be too large: " + type.text(),
+                   "no tensor has more than 1 TiB: use smaller sizes");
     value->set_type(std::move(type));
     if (contents_[i])
       for (Dim& d : *contents_[i])
