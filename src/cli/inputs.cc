@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/remedy.h"
 #include "cli/npy.h"
 
 namespace burnish::cli {
@@ -87,7 +88,9 @@ Result<RuntimeValue> random_value(const InputInfo& info, const SymbolTable& symb
   if (!info.type.is_ranked_tensor())
     return usage_error(fmt::format("input '{}' is {}: nothing can be made up for it", info.name, info.type.text()),
                        "--input", "give it a file");
-  Tensor tensor = TRY(Tensor::allocate(info.type.dtype, TRY(evaluate(info.type.dims, symbols))));
+  Tensor tensor =
+      TRY(advise(Tensor::allocate(info.type.dtype, TRY(evaluate(info.type.dims, symbols))),
+                 "give the input (--input) or smaller sizes (--shapes)", fmt::format("input '{}'", info.name)));
   std::mt19937_64 bits(seed);
   // Whole numbers are often indices, and masks: 0 and 1 are right for both. Real ones lie in [0, 1).
   visit_number_class(tensor.dtype(), [&]<class N>(N) {

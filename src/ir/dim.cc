@@ -398,7 +398,9 @@ Result<int64_t> evaluate_atom(const Atom& a, const std::function<std::optional<i
     case AtomKind::max: return std::max(x, y);
     default: break;
   }
-  if (y == 0 || (y == -1 && x == INT64_MIN)) return usage_error(fmt::format("division by zero in the size {}", a.text));
+  if (y == 0 || (y == -1 && x == INT64_MIN))
+    return usage_error("division by zero", fmt::format("the size {}", a.text),
+                       "give sizes that make the divisor another one");
   return a.kind == AtomKind::floordiv ? floor_div(x, y) : floor_mod(x, y);
 }
 

@@ -20,6 +20,7 @@ constexpr std::size_t kMostDims = 64;
 
 TensorLimit::TensorLimit(int64_t bytes) : outer_(largest_tensor) { largest_tensor = std::min(outer_, bytes); }
 TensorLimit::~TensorLimit() { largest_tensor = outer_; }
+int64_t tensor_limit() { return largest_tensor; }
 
 Result<Tensor> Tensor::allocate(DType dtype, std::vector<int64_t> dims) {
   const auto elements = checked_product(dims);
@@ -31,9 +32,11 @@ Result<Tensor> Tensor::allocate(DType dtype, std::vector<int64_t> dims) {
     return refused(fmt::format("a tensor has {} dims; at most {} are known", dims.size(), kMostDims), {},
                    "use fewer dims");
   if (*bytes > largest_tensor)
-    return refused(fmt::format("a tensor {}[{}] needs more than the {} bytes that it may take", name(dtype),
-                               fmt::join(dims, ","), largest_tensor),
-                   {}, "use smaller inputs, or raise the limit that was given ('run_bytes' of a run)");
+    return refused(
+        fmt::format("a tensor {}[{}] needs more than the {} bytes that it may take", name(dtype), fmt::join(dims, ","),
+                    largest_tensor),
+        {},
+        "use smaller inputs, or raise the limit 'run_bytes' (--limit run_bytes=VALUE; max_bytes of a run's options)");
   Tensor t;
   t.dtype_ = dtype;
   t.dims_ = std::move(dims);

@@ -17,4 +17,7 @@ class TensorLimit {
   int64_t outer_;
 };
 
+// The limit that counts now in this thread; for texts, whose characters are not counted when their tensor is made.
+int64_t tensor_limit();
+
 }  // namespace burnish

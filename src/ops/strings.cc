@@ -1,5 +1,8 @@
 // Text: joining, splitting, normalising.
 
+#include <fmt/format.h>
+
+#include "ir/tensor_limit.h"
 #include "ops/support/compose.h"
 #include "ops/support/core.h"
 #include "ops/support/utf8.h"
@@ -15,12 +18,17 @@ Status concat(ReferenceContext& c) {
   const auto left = a.as<std::string>(), right = b.as<std::string>();
   const auto out = y->mutable_as<std::string>();
   Sizes position(dims.size(), 0);
+  int64_t left_over = tensor_limit();  // joined to themselves again and again, texts double
   for (std::size_t n = 0; n < out.size(); ++n, next_position(position, dims)) {
     int64_t i = 0, j = 0;
     for (std::size_t d = 0; d < dims.size(); ++d) {
       i += position[d] * from_a[d];
       j += position[d] * from_b[d];
     }
+    left_over -= static_cast<int64_t>(left[idx(i)].size() + right[idx(j)].size());
+    if (left_over < 0)
+      return c.error(fmt::format("the texts take more than the {} bytes that they may", tensor_limit()),
+                     "use smaller inputs, or raise the limit 'run_bytes' (--limit run_bytes=VALUE)");
     out[n] = left[idx(i)] + right[idx(j)];
   }
   return {};

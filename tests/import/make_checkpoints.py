@@ -270,7 +270,7 @@ def hostile_pickles():
     pickle_case("stride_beyond.pth", f32("0", [2], elements=2, strides=[2]), "reaches beyond its storage", [("0", floats(1, 2))])
     pickle_case("stride_overflow.pth", f32("0", [3, 3], elements=2, strides=[2**62, 2**62]), "reaches beyond its storage", [("0", floats(1, 2))])
     pickle_case("dims_overflow.pth", f32("0", [2**32, 2**32], elements=2), "is too large", [("0", floats(1, 2))])
-    pickle_case("expanded_bomb.pth", f32("0", [2**30, 2], elements=2, strides=[0, 1]), "tensors that repeat their elements", [("0", floats(1, 2))])
+    pickle_case("expanded_bomb.pth", f32("0", [2**30, 2], elements=2, strides=[0, 1]), "tensors that do not lie dense", [("0", floats(1, 2))])
     pickle_case("rank.pth", f32("0", [1] * 65, elements=1), "65 dimensions", [("0", floats(1))])
     pickle_case("storage_negative.pth", tensor(storage("FloatStorage", "0", -4), [1]), "the size of a storage is -4")
     pickle_case("storage_overflow.pth", tensor(storage("DoubleStorage", "0", 2**61), [1]), "a storage has 2305843009213693952 elements")
