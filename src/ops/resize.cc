@@ -241,8 +241,8 @@ constexpr Sample kSamples[] = {
     {"x: f32[1,1,4,4]; y = resize(x) {sizes = dims[1, 1, 9, 9], mode = \"cubic\", coordinates = \"asymmetric\"}"},
     {"x: f32[1,1,6,6]; y = resize(x) {sizes = dims[1, 1, 3, 3], mode = \"linear\", antialias = 1}"},
     {"x: f32[2,N]; y = resize(x) {sizes = dims[2, 2*N], coordinates = \"asymmetric\", nearest = \"floor\"}"},
-    {"x: f32[1,1,5,4]; y = resize(x) {sizes = dims[1, 1, 3, 9], coordinates = \"asymmetric\", nearest = \"simple\"}"},
-    {"x: f32[1,1,5,4]; y = resize(x) {sizes = dims[1, 1, 3, 9], coordinates = \"tf_half_pixel_for_nn\", nearest = "
+    {"x: f32[1,1,5,4]; y = resize(x) {sizes = dims[1, 1, 2, 9], coordinates = \"asymmetric\", nearest = \"simple\"}"},
+    {"x: f32[1,1,5,4]; y = resize(x) {sizes = dims[1, 1, 2, 9], coordinates = \"tf_half_pixel_for_nn\", nearest = "
      "\"floor\"}"},
 };
 constexpr Operator kOperator = {
