@@ -20,8 +20,8 @@ namespace burnish {
   X(message_depth, 32, 100, "graphs in nodes, types in types, sequences in sequences of an ONNX file")            \
   X(string_bytes, int64_t{16} << 20, kNoMost, "bytes of a name or text in an ONNX file")                          \
   X(attributes, 10'000, kNoMost, "attributes of one node of an ONNX file")                                        \
-  X(nodes, 250'000, kNoMost, "nodes of a model, functions inlined")                                               \
-  X(tensors, 1'000'000, kNoMost, "tensors of a checkpoint, initializers of a model")                              \
+  X(nodes, 200'000, kNoMost, "nodes of a model, functions inlined")                                               \
+  X(tensors, 500'000, kNoMost, "tensors of a checkpoint, initializers of a model")                                \
   X(rank, 64, 64, "dims of a tensor")                                                                             \
   X(graph_depth, 32, 60, "graphs in nodes of graphs")                                                             \
   X(function_depth, 100, 100, "functions that call functions")                                                    \
@@ -59,7 +59,7 @@ Status set_limit(Limits& limits, std::string_view text);
 int64_t run_bytes(const Limits& limits);
 
 // An error that names the limit and says how it is raised. `what` says what there is too much of: "the model has more
-// than 250000 nodes".
+// than 200000 nodes".
 std::unexpected<Error> over_limit(const Limits& limits, int64_t Limits::* limit, std::string what,
                                   std::string where = {});
 

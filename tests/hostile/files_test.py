@@ -84,6 +84,8 @@ def faults(case):
     before = snapshot(case["folder"])
     code, seconds, size, out, err = execute(case)
     after = snapshot(case["folder"])
+    if code not in (0, 1) and seconds > SECONDS:  # others may have been at work here
+        seconds = min(seconds, execute(case)[1])
     expected = case["code"] if isinstance(case["code"], list) else [case["code"]]
     found = []
     if code not in expected:

@@ -16,7 +16,7 @@ from onnx import TensorProto  # noqa: E402
 
 PROGRAM = os.environ.get("BURNISH_PROGRAM", "build/burnish")
 TREE = pathlib.Path(__file__).resolve().parent.parent.parent
-COMMANDS = "build run bench compare bisect inspect explain check convert test zoo".split()
+COMMANDS = "build run bench compare bisect inspect explain check convert key sign test zoo".split()
 
 
 def burnish(*arguments):
