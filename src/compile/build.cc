@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -13,7 +12,6 @@
 #include "compile/reference_graph.h"
 #include "compile/shapes.h"
 #include "kernels/cpu/cpu_target.h"
-#include "kernels/cpu/family.h"
 #include "ops/operator.h"
 #include "schedule/fuse.h"
 #include "schedule/place.h"
@@ -44,10 +42,9 @@ Result<std::vector<CpuFeatures>> parse_cpus(std::string_view list) {
 
 // A name that is no family would force nothing.
 Status check_forced(const BuildChoices& choices) {
-  std::set<std::string_view> known;
-  for (const Family* f : {&kConvolution, &kMatmul, &kPooling, &kAttention, &kCumulative}) known.insert(f->problem);
+  const std::vector<std::string_view> known = CpuTarget::problems();
   for (const auto& [family, tactic] : choices.forced)
-    if (!known.contains(family))
+    if (!std::ranges::binary_search(known, family))
       return usage_error(fmt::format("there is no family '{}'", family), "--force",
                          fmt::format("choose one of: {}", fmt::join(known, ", ")));
   return {};

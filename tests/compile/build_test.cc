@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/cpu/cpu_target.h"
 #include "ops/operator.h"
 #include "runtime/executor.h"
 
@@ -120,6 +121,21 @@ TEST(Build, NothingFusedGivesTheSame) {
   BuildOptions options;
   options.disabled = {"fuse.epilogues", "fuse.prologues", "place.in_place", "place.concats", "simplify.algebra"};
   check(kResidual, 2, 1e-5, 0, options);
+}
+
+TEST(Build, EveryFamilyCanBeForced) {
+  const auto graph = parse("graph @main(%x: f32[N]) { %y: f32[N] = neg(%x) return %y }");
+  BuildOptions options;
+  const std::vector<std::string_view> problems = CpuTarget::problems();
+  for (const char* family : {"convolution", "scatter_elements", "scatter_nd", "arg_sort"})
+    EXPECT_NE(std::ranges::find(problems, family), problems.end()) << family;
+  for (const std::string_view family : problems) options.forced[std::string(family)] = "any";
+  EXPECT_TRUE(build(graph->clone(), options).has_value());
+  options.forced = {{"nests", "any"}};
+  const auto refused = build(graph->clone(), options);
+  ASSERT_FALSE(refused.has_value());
+  for (const std::string_view family : problems)
+    EXPECT_NE(refused.error().message().find(family), std::string::npos) << refused.error().message();
 }
 
 TEST(Build, ConcatOfBranches) {

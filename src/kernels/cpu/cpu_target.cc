@@ -15,6 +15,15 @@ const Family* const kFamilies[] = {&kDepthwise, &kConvolution, &kWinograd, &kMat
 
 }  // namespace
 
+std::vector<std::string_view> CpuTarget::problems() {
+  std::vector<std::string_view> all;
+  for (const Family* family : kFamilies)
+    if (!family->problem.empty()) all.push_back(family->problem);  // nests have none
+  std::ranges::sort(all);
+  all.erase(std::ranges::unique(all).begin(), all.end());
+  return all;
+}
+
 std::vector<Tactic> CpuTarget::tactics(const Kernel& kernel, std::string* why_not) const {
   std::vector<Tactic> all;
   std::string reasons;
