@@ -49,6 +49,15 @@ class Importer {
   Result<Type> type(const TypeProto& proto, Graph& graph);
   const ImportOptions& options() const { return options_; }
 
+  // The dims (and ranks) of what a body carries that had to be made unknown. A loop within a loop is read in each round
+  // of the outer one: it starts from what it found before, or the rounds would multiply with every level.
+  struct Widened {
+    bool rank = false;
+    std::vector<bool> dims;
+  };
+  std::map<const GraphProto*, std::vector<Widened>> widened;  // of the loops within the outermost one being read
+  int open_loops = 0;
+
  private:
   Status read_opsets();
   Status index_functions();

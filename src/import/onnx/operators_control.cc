@@ -150,9 +150,50 @@ struct Loop {
   std::size_t carried, shift;
 };
 
+// Makes unknown what an earlier reading of the same body did.
+void widen_again(Loop& loop, const std::vector<Importer::Widened>& before, std::set<std::string, std::less<>>& widened,
+                 Graph& graph) {
+  for (std::size_t k = 0; k < loop.carried; ++k) {
+    Type& input = loop.inputs[loop.first + k];
+    if (!input.is_ranked_tensor()) continue;
+    if (before[k].rank) {
+      input = Type::unranked(input.dtype);
+    } else if (before[k].dims.size() == input.dims.size()) {
+      for (std::size_t i = 0; i < input.dims.size(); ++i) {
+        if (!before[k].dims[i]) continue;
+        input.dims[i] = graph.fresh_symbol();
+        widened.emplace(*input.dims[i].symbol_name());
+      }
+    }
+  }
+}
+
+std::vector<Importer::Widened> widened_of(const Loop& loop, const std::set<std::string, std::less<>>& widened) {
+  std::vector<Importer::Widened> result(loop.carried);
+  for (std::size_t k = 0; k < loop.carried; ++k) {
+    const Type& input = loop.inputs[loop.first + k];
+    result[k].rank = input.is_tensor() && !input.ranked;
+    for (const Dim& dim : input.dims) {
+      const auto symbol = dim.symbol_name();
+      result[k].dims.push_back(symbol && widened.contains(*symbol));
+    }
+  }
+  return result;
+}
+
 // Reads the body until its carried types hold for every iteration.
 Result<Node*> read_loop(NodeContext& c, const GraphProto& body, Loop& loop) {
+  Importer& importer = c.importer();
+  struct Open {
+    Importer& importer;
+    ~Open() {
+      if (--importer.open_loops == 0) importer.widened.clear();
+    }
+  } open{importer};
+  ++importer.open_loops;
   std::set<std::string, std::less<>> widened;
+  if (const auto before = importer.widened.find(&body); before != importer.widened.end())
+    widen_again(loop, before->second, widened, *c.scope().graph);
   for (int round = 0; round < 16; ++round) {
     Node* node = add_owner(c, loop.op, loop.attributes);
     Graph& region = node->add_region("body");
@@ -166,7 +207,10 @@ Result<Node*> read_loop(NodeContext& c, const GraphProto& body, Loop& loop) {
         return std::unexpected(std::move(same).error().within(fmt::format("value {} that the loop carries", k)));
       stable &= *same;
     }
-    if (stable) return node;
+    if (stable) {
+      importer.widened[&body] = widened_of(loop, widened);
+      return node;
+    }
     c.scope().graph->erase(node);
   }
   return c.error("the types of what the loop carries never settle");
