@@ -21,10 +21,15 @@ function(burnish_archive name kind)
   endif()
 endfunction()
 
-# All of src shares one precompiled header, built with burnish_core.
+# All of src shares one precompiled header, built with burnish_core, but for targets most of whose files read a larger one:
+# it costs less than those headers in every file.
+set(BURNISH_HEAVY_burnish_core "")
+set(BURNISH_HEAVY_burnish_full <llvm/IR/IRBuilder.h>)
+set(BURNISH_HEAVY_burnish <CLI/CLI.hpp> <nlohmann/json.hpp>)
 function(burnish_precompile target)
-  if(BURNISH_PCH AND target STREQUAL "burnish_core")
-    target_precompile_headers(${target} PRIVATE "${PROJECT_SOURCE_DIR}/cmake/precompiled.h")
+  if(BURNISH_PCH AND DEFINED BURNISH_HEAVY_${target})
+    target_precompile_headers(${target} PRIVATE
+      "${PROJECT_SOURCE_DIR}/cmake/precompiled.h" ${BURNISH_HEAVY_${target}})
   elseif(BURNISH_PCH)
     target_precompile_headers(${target} REUSE_FROM burnish_core)
   endif()

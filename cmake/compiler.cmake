@@ -41,9 +41,10 @@ if(BURNISH_LLD)
   target_link_options(burnish_options INTERFACE "-B${lld_folder}" -fuse-ld=lld)
 endif()
 
+# The compiler's own lists of what a file reads are the key: nothing is preprocessed twice.
 find_program(BURNISH_CCACHE ccache)
 if(BURNISH_CCACHE)
   foreach(language C CXX)
-    set(CMAKE_${language}_COMPILER_LAUNCHER env CCACHE_SLOPPINESS=pch_defines,time_macros "${BURNISH_CCACHE}")
+    set(CMAKE_${language}_COMPILER_LAUNCHER env CCACHE_DEPEND=1 CCACHE_SLOPPINESS=pch_defines,time_macros "${BURNISH_CCACHE}")
   endforeach()
 endif()

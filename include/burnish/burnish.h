@@ -286,7 +286,9 @@ typedef burnish_status (*burnish_decompose_function)(void* user, burnish_call* c
  *   With both, the build decomposes it and the references check it (`burnish compare MODEL references`).
  * - The functions are called from any thread, several at a time, again and again; the same operands must give the same
  *   results unless it is `random`. They answer BURNISH_OK, or say why not by call_fail and answer with its status.
- * - `call` and all that it hands out end with the function. */
+ * - `call` and all that it hands out end with the function.
+ * - They use no graph but the one they are given: two threads that each hold one and want the other's would wait for
+ *   ever. */
 typedef struct burnish_operator {
   size_t size;
   const char* name; /* with its owner before the last '.': "com.example.Scale"; names without one are Burnish's own */

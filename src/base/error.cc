@@ -41,6 +41,10 @@ std::unexpected<Error> usage_error(std::string what, std::string where, std::str
 std::unexpected<Error> refused(std::string what, std::string where, std::string remedy) {
   return make(ErrorCode::refused, std::move(what), std::move(where), std::move(remedy));
 }
+std::unexpected<Error> memory_error(std::string what, std::string where, std::string remedy) {
+  if (remedy.empty()) remedy = "use smaller inputs or a machine with more memory";
+  return make(ErrorCode::memory, std::move(what), std::move(where), std::move(remedy));
+}
 std::unexpected<Error> io_error(std::string what, std::string where, std::string remedy) {
   return make(ErrorCode::io, std::move(what), std::move(where), std::move(remedy));
 }

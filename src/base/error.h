@@ -8,14 +8,20 @@
 
 namespace burnish {
 
-// The process exit codes of the `burnish` program; every Error carries one.
+// Every Error carries one; exit_code() makes it the process exit code of the `burnish` program.
 enum class ErrorCode : int {
   mismatch = 1,  // a comparison or test failed
   usage = 2,     // wrong flags, names or shapes given by the caller
   refused = 3,   // the model or file is bad, unknown or not supported
   io = 4,        // disk or permission
   internal = 5,  // a bug of ours
+  memory = 7,    // memory that cannot be had: a status of its own for callers of the libraries
 };
+
+// The program counts what there is no memory for among what it refuses.
+constexpr int exit_code(ErrorCode code) {
+  return static_cast<int>(code == ErrorCode::memory ? ErrorCode::refused : code);
+}
 
 struct Error {
   ErrorCode code = ErrorCode::internal;
@@ -35,6 +41,8 @@ using Status = Result<void>;
 
 std::unexpected<Error> usage_error(std::string what, std::string where = {}, std::string remedy = {});
 std::unexpected<Error> refused(std::string what, std::string where = {}, std::string remedy = {});
+// Without a remedy: smaller inputs or more memory.
+std::unexpected<Error> memory_error(std::string what, std::string where = {}, std::string remedy = {});
 std::unexpected<Error> io_error(std::string what, std::string where = {}, std::string remedy = {});
 // A state that only a bug can reach but that must not take the host process down.
 std::unexpected<Error> internal_error(std::string what, std::string where = {});

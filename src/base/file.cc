@@ -9,8 +9,6 @@
 #include <cstring>
 #include <filesystem>
 
-#include "base/memory_error.h"
-
 namespace burnish {
 namespace {
 

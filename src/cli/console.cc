@@ -8,7 +8,6 @@
 #include <cstring>
 
 #include "base/log.h"
-#include "base/memory_error.h"
 
 namespace burnish::cli {
 namespace {
@@ -79,13 +78,13 @@ std::string printable(std::string_view text) {
 }
 
 std::string_view name(ErrorCode code) {
-  if (code == kMemory) return "memory";
   switch (code) {
     case ErrorCode::mismatch: return "mismatch";
     case ErrorCode::usage: return "usage";
     case ErrorCode::refused: return "refused";
     case ErrorCode::io: return "io";
     case ErrorCode::internal: return "internal";
+    case ErrorCode::memory: return "memory";
   }
   return "internal";
 }

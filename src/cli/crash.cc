@@ -12,7 +12,7 @@
 
 #include <fmt/format.h>
 
-#include "base/memory_error.h"
+#include "base/error.h"
 #include "cli/version.h"
 #include "codegen/cpu/memory_end.h"
 #include "target/cpu_features.h"
@@ -41,7 +41,7 @@ extern "C" void on_signal(int signal) {
 void on_out_of_memory() {
   put(STDERR_FILENO, report->llvm);
   put(STDOUT_FILENO, report->memory_object);
-  ::_exit(exit_code(kMemory));
+  ::_exit(exit_code(ErrorCode::memory));
 }
 
 // Under a limit of the address space the stack cannot grow once the rest is taken, which would look like a bug of ours: it
@@ -75,7 +75,7 @@ void install_crash_report(int argc, char** argv, bool json) {
   storage.cut = "burnish: a file could no longer be read: it was cut short, or its disk failed\n";
   storage.llvm = std::string(kOutOfMemoryWords);
   if (json) {
-    storage.memory_object = error_object(exit_code(kMemory), "memory", "there is not enough memory");
+    storage.memory_object = error_object(exit_code(ErrorCode::memory), "memory", "there is not enough memory");
     storage.object = error_object(5, "internal", "this is a bug in Burnish; please report it");
     storage.cut_object = error_object(4, "io", "a file could no longer be read: it was cut short, or its disk failed");
   }
@@ -100,7 +100,7 @@ int give_up_without_memory() noexcept {
       "burnish: there is not enough memory; use smaller inputs or a machine with more memory\n";
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kText, sizeof kText - 1);
   if (report != nullptr) put(STDOUT_FILENO, report->memory_object);
-  return exit_code(kMemory);
+  return exit_code(ErrorCode::memory);
 }
 
 }  // namespace burnish::cli

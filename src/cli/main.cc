@@ -10,7 +10,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/memory_error.h"
 #include "cli/command.h"
 #include "cli/crash.h"
 #include "cli/libraries.h"

@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <tuple>
 #include <unordered_map>
 
 #include <fmt/format.h>
@@ -21,6 +22,12 @@ std::string key_of(const KernelJob& job) {
   for (const auto& [name, value] : job.tactic.parameters) key += fmt::format(" {}={}", name, text(value));
   for (const Storage& s : job.storages) key += fmt::format("\n{} [{}]", s.format.text(), text(std::span(s.strides)));
   return key;
+}
+
+std::string sizes_text(const std::map<std::string, Dim, std::less<>>& sizes) {
+  std::string result;
+  for (const auto& [name, dim] : sizes) result += fmt::format("{}={} ", name, dim.text());
+  return result;
 }
 
 std::string kernel_name(const KernelJob& job) {
@@ -81,14 +88,21 @@ Status emit(std::vector<KernelJob>& jobs, Program& root, const EmitOptions& opti
     offsets.push_back(root.code.size());
     root.code.insert(root.code.end(), emitted->code.begin(), emitted->code.end());
   }
-  std::map<std::pair<const Program*, std::size_t>, int> numbers;
+  std::map<std::tuple<const Program*, std::size_t, std::string>, int> numbers;
   for (std::size_t j = 0; j < jobs.size(); ++j) {
     Program& program = *jobs[j].program;
     const Emitted& emitted = *code[kind[j]];
-    const auto [found, fresh] = numbers.emplace(std::pair(&program, kind[j]), static_cast<int>(program.kernels.size()));
-    if (fresh)
-      program.kernels.push_back({kernel_name(jobs[j]), offsets[kind[j]] + emitted.entry, emitted.integers,
-                                 emitted.tasks, emitted.grain, emitted.scratch_bytes});
+    const auto& sizes = jobs[j].sizes;
+    const auto [found, fresh] =
+        numbers.emplace(std::tuple(&program, kind[j], sizes_text(sizes)), static_cast<int>(program.kernels.size()));
+    if (fresh) {
+      KernelCode kernel = {kernel_name(jobs[j]), offsets[kind[j]] + emitted.entry,
+                           emitted.integers,     emitted.tasks,
+                           emitted.grain,        emitted.scratch_bytes};
+      for (Dim& integer : kernel.integers) integer = integer.substitute(sizes);
+      for (Dim* dim : {&kernel.tasks, &kernel.grain, &kernel.scratch_bytes}) *dim = dim->substitute(sizes);
+      program.kernels.push_back(std::move(kernel));
+    }
     program.steps[jobs[j].step].code = found->second;
   }
   return {};

@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include "base/checked.h"
-#include "base/memory_error.h"
 #include "ir/tensor_limit.h"
 
 namespace burnish {

@@ -8,7 +8,6 @@
 #include <immintrin.h>
 #endif
 
-#include "base/memory_error.h"
 #include "base/remedy.h"
 #include "ir/tensor_limit.h"
 #include "runtime/frame.h"

@@ -6,8 +6,6 @@
 #include <cstring>
 #include <string>
 
-#include "base/memory_error.h"
-
 namespace burnish {
 namespace {
 constexpr std::size_t kHugePage = std::size_t{2} << 20;

@@ -152,6 +152,7 @@ class Solver {
     if (is_constant(*part)) return "it is a constant";
     const auto p = producers_.find(part);
     if (p == producers_.end()) return "it is an input";
+    if (on_heap(part)) return "its size is known late";
     if (result_.storages.contains(part)) return "it lies elsewhere already";
     if (units_[p->second].kind == Unit::Kind::view) return "it is a view of another value";
     if (units_[p->second].kind == Unit::Kind::control) return "control flow gives it";

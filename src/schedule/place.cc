@@ -8,23 +8,10 @@
 
 #include "ops/operator.h"
 #include "schedule/alias.h"
+#include "schedule/copies.h"
 #include "schedule/formats.h"
 
 namespace burnish {
-
-Kernel copy_kernel_of(const Type& type) {
-  Kernel kernel;
-  Nest& nest = kernel.nest;
-  const int x = nest.add_operand("x", type), y = nest.add_operand("y", type, true);
-  std::vector<Index> index;
-  for (int64_t d = 0; d < type.rank(); ++d) {
-    const int axis = nest.add_axis("i" + std::to_string(d), type.dims[static_cast<std::size_t>(d)]);
-    nest.outer.push_back(axis);
-    index.push_back(at(axis));
-  }
-  nest.store(y, index, nest.load(x, index));
-  return kernel;
-}
 
 namespace {
 
@@ -261,11 +248,19 @@ class Placer {
   }
 
   Status add_copy(int from, int to, const std::string& name) {
-    const Kernel kernel = copy_kernel_of(program_->slots[static_cast<std::size_t>(from)].type);
+    const Slot &source = program_->slots[static_cast<std::size_t>(from)],
+               &target = program_->slots[static_cast<std::size_t>(to)];
+    auto rows = row_copy(source.type, source.storage, target.storage);
+    const Kernel kernel = rows ? std::move(rows->kernel) : copy_kernel_of(source.type);
     std::string why;
     const auto tactics = options_.target->tactics(kernel, &why);
     if (tactics.empty()) return internal_error("nothing can copy a value: " + why, name);
-    return add_job(kernel, tactics.front(), name, {from}, {to});
+    TRY(add_job(kernel, tactics.front(), name, {from}, {to}));
+    if (rows) {
+      placed_.jobs.back().storages = std::move(rows->storages);
+      placed_.jobs.back().sizes = std::move(rows->sizes);
+    }
+    return {};
   }
 
   Status add_job(const Kernel& kernel, const Tactic& tactic, std::string name, std::vector<int> inputs,

@@ -3,6 +3,7 @@
 // where a format has to change; and the steps, but for their code.
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <vector>
@@ -19,6 +20,7 @@ struct KernelJob {
   std::vector<Storage> storages;  // one per operand; buffers and offsets are the program's business
   Program* program = nullptr;
   std::size_t step = 0;
+  std::map<std::string, Dim, std::less<>> sizes;  // the kernel's own symbols, where it has some, in the program's
 };
 
 struct PlaceOptions {
@@ -38,8 +40,5 @@ struct Placed {
 };
 Result<Placed> place(const Graph& graph, const std::vector<Unit>& units, const Selection& selection,
                      const PlaceOptions& options, std::vector<ScheduleNote>& notes);
-
-// Moves a value from one storage to another.
-Kernel copy_kernel_of(const Type& type);
 
 }  // namespace burnish

@@ -4,22 +4,20 @@
 #include <gtest/gtest.h>
 
 #include "compile/build.h"
-#include "ops/operator.h"
 #include "runtime/executor.h"
+#include "tests/support/read_graph.h"
 
-namespace burnish {
+namespace burnish::test {
 namespace {
 
 constexpr int64_t kCount = int64_t{1} << 18;
 
 std::vector<RuntimeValue> run(std::string_view text, std::span<const RuntimeValue> inputs) {
-  auto graph = parse_graph(text);
-  EXPECT_TRUE(graph.has_value()) << graph.error().message();
+  auto graph = read_graph(text);
   if (!graph) return {};
-  ops::bind_operators(**graph);
   BuildOptions options;
   options.fallback = Fallback::allow;
-  const auto built = build(std::move(*graph), options);
+  const auto built = build(std::move(graph), options);
   EXPECT_TRUE(built.has_value()) << built.error().message();
   if (!built) return {};
   Context context(*Executor::create(built->program), nullptr);
@@ -95,4 +93,4 @@ TEST(Borrowed, AnOutputInAnotherShapeStaysWhenTheOtherIsDropped) {
 }
 
 }  // namespace
-}  // namespace burnish
+}  // namespace burnish::test

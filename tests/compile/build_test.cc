@@ -8,10 +8,10 @@
 #include <gtest/gtest.h>
 
 #include "kernels/cpu/cpu_target.h"
-#include "ops/operator.h"
 #include "runtime/executor.h"
+#include "tests/support/read_graph.h"
 
-namespace burnish {
+namespace burnish::test {
 namespace {
 
 // Smooth numbers in [-1, 1] for floats, small ones for integers.
@@ -32,20 +32,10 @@ struct Outcome {
   std::vector<RuntimeValue> results;
 };
 
-std::unique_ptr<Graph> parse(std::string_view text) {
-  auto graph = parse_graph(text);
-  EXPECT_TRUE(graph.has_value()) << graph.error().message();
-  if (!graph) return nullptr;
-  ops::bind_operators(**graph);
-  const Status inferred = ops::infer(**graph);
-  EXPECT_TRUE(inferred.has_value()) << inferred.error().message();
-  return std::move(*graph);
-}
-
 // Runs the graph both ways with N = n, for every processor level there is, and compares.
 void check(std::string_view text, int64_t n = 3, double tolerance = 1e-5, int64_t references = 0,
            BuildOptions options = {}) {
-  const auto graph = parse(text);
+  const auto graph = read_graph(text);
   ASSERT_NE(graph, nullptr);
   std::vector<RuntimeValue> inputs;
   for (const auto& input : graph->inputs()) {
@@ -124,7 +114,7 @@ TEST(Build, NothingFusedGivesTheSame) {
 }
 
 TEST(Build, EveryFamilyCanBeForced) {
-  const auto graph = parse("graph @main(%x: f32[N]) { %y: f32[N] = neg(%x) return %y }");
+  const auto graph = read_graph("graph @main(%x: f32[N]) { %y: f32[N] = neg(%x) return %y }");
   BuildOptions options;
   const std::vector<std::string_view> problems = CpuTarget::problems();
   for (const char* family : {"convolution", "scatter_elements", "scatter_nd", "arg_sort"})
@@ -186,7 +176,7 @@ TEST(Build, MatricesWithinOnesOfUnknownSize) {
 }
 
 TEST(Build, PoolsKeepNaN) {
-  const auto graph = parse(R"(graph @main(%x: f32[1,16,8,8]) {
+  const auto graph = read_graph(R"(graph @main(%x: f32[1,16,8,8]) {
       %s: f32[1,16,8,8] = sqrt(%x)
       %y: f32[1,16,4,4] = max_pool(%s) {kernel = [2, 2], strides = [2, 2]}
       return %y })");
@@ -282,7 +272,7 @@ TEST(Build, SameInputSameBytes) {
   for (int threads : {1, 2, 2}) {
     BuildOptions options;
     options.threads = threads;
-    const auto built = build(parse(kResidual), options);
+    const auto built = build(read_graph(kResidual), options);
     ASSERT_TRUE(built.has_value()) << built.error().message();
     if (first.empty()) first = built->program->code;
     EXPECT_EQ(first, built->program->code);
@@ -290,4 +280,4 @@ TEST(Build, SameInputSameBytes) {
 }
 
 }  // namespace
-}  // namespace burnish
+}  // namespace burnish::test

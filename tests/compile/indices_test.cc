@@ -4,22 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "compile/build.h"
-#include "ops/operator.h"
 #include "runtime/executor.h"
 #include "tests/support/graph_difference.h"
+#include "tests/support/read_graph.h"
 
 namespace burnish::test {
 namespace {
-
-std::unique_ptr<Graph> parse(std::string_view text) {
-  auto graph = parse_graph(text);
-  EXPECT_TRUE(graph.has_value()) << graph.error().message();
-  if (!graph) return nullptr;
-  ops::bind_operators(**graph);
-  const Status inferred = ops::infer(**graph);
-  EXPECT_TRUE(inferred.has_value()) << inferred.error().message();
-  return std::move(*graph);
-}
 
 Tensor numbers(DType dtype, std::vector<int64_t> dims, std::vector<int64_t> values = {}) {
   Tensor t = *Tensor::allocate(dtype, std::move(dims));
@@ -41,7 +31,7 @@ struct Case {
 // Good, bad and good indices in one context, for every processor level, with 1 and 2 threads.
 void check(const Case& test) {
   SCOPED_TRACE(test.text);
-  const auto graph = parse(test.text);
+  const auto graph = read_graph(test.text);
   ASSERT_NE(graph, nullptr);
   const auto inputs = [&](const std::vector<int64_t>& indices) {
     std::vector<RuntimeValue> list;
@@ -183,7 +173,7 @@ TEST(Indices, InBodiesAndOfLateSizes) {
 
 // Not all of a gather's result may be wanted. What is left out of it is then not looked up, and not refused.
 TEST(Indices, OfWhatNobodyReadsMayBeAnything) {
-  const auto graph = parse(R"(graph @main(%x: f32[9,4], %i: i64[6]) {
+  const auto graph = read_graph(R"(graph @main(%x: f32[9,4], %i: i64[6]) {
     %g: f32[6,4] = gather(%x, %i)
     %y: f32[5,4] = slice(%g) {starts = dims[4, 0], sizes = dims[5, 4], steps = [-1, 1]}
     return %y })");
@@ -204,7 +194,7 @@ TEST(Indices, OfWhatNobodyReadsMayBeAnything) {
 
 // What ONNX defines for such indices stays as it is.
 TEST(Indices, OneHotTakesAny) {
-  const auto graph = parse(R"(graph @main(%i: i64[4], %v: f32[2]) {
+  const auto graph = read_graph(R"(graph @main(%i: i64[4], %v: f32[2]) {
     %depth: i64[] = constant() {value = tensor(i64[] [3])}
     %y: f32[4,3] = one_hot(%i, %depth, %v)
     return %y })");

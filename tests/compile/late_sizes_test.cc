@@ -5,21 +5,11 @@
 #include <gtest/gtest.h>
 
 #include "compile/build.h"
-#include "ops/operator.h"
 #include "runtime/executor.h"
+#include "tests/support/read_graph.h"
 
-namespace burnish {
+namespace burnish::test {
 namespace {
-
-std::unique_ptr<Graph> parse(std::string_view text) {
-  auto graph = parse_graph(text);
-  EXPECT_TRUE(graph.has_value()) << graph.error().message();
-  if (!graph) return nullptr;
-  ops::bind_operators(**graph);
-  const Status inferred = ops::infer(**graph);
-  EXPECT_TRUE(inferred.has_value()) << inferred.error().message();
-  return std::move(*graph);
-}
 
 Tensor counted(DType dtype, std::vector<int64_t> dims) {
   Tensor t = *Tensor::allocate(dtype, std::move(dims));
@@ -39,7 +29,7 @@ struct Built {
 };
 
 Built built(std::string_view text) {
-  Built b{parse(text), nullptr};
+  Built b{read_graph(text), nullptr};
   if (b.graph == nullptr) return b;
   auto result = build(b.graph->clone(), {});
   EXPECT_TRUE(result.has_value()) << result.error().message();
@@ -300,4 +290,4 @@ TEST(LateSizes, InsideOfLoops) {
 }
 
 }  // namespace
-}  // namespace burnish
+}  // namespace burnish::test

@@ -12,7 +12,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "base/memory_error.h"
 #include "import/onnx/import.h"
 #include "import/onnx/tensors.h"
 #include "import/onnx/wire.h"

@@ -6,7 +6,6 @@
 #include <span>
 
 #include "base/file.h"
-#include "base/memory_error.h"
 #include "import/onnx/export.h"
 #include "import/onnx/import.h"
 #include "import/onnx/node_context.h"

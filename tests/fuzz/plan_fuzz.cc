@@ -10,7 +10,6 @@
 #include <filesystem>
 
 #include "base/file.h"
-#include "base/memory_error.h"
 #include "runtime/executor.h"
 #include "runtime/plan.h"
 #include "runtime/plan_signature.h"

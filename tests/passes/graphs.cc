@@ -6,22 +6,6 @@
 
 namespace burnish::test {
 
-std::unique_ptr<Graph> read_graph(const std::string& text) {
-  auto graph = parse_graph(text);
-  if (!graph) {
-    ADD_FAILURE() << graph.error().message() << "\n" << text;
-    return nullptr;
-  }
-  ops::bind_operators(**graph);
-  for (auto step : {+[](Graph& g) { return ops::infer(g); }, +[](Graph& g) { return ops::verify(g); }}) {
-    if (Status status = step(**graph); !status) {
-      ADD_FAILURE() << status.error().message() << "\n" << text;
-      return nullptr;
-    }
-  }
-  return *std::move(graph);
-}
-
 Tensor random_tensor(DType dtype, std::vector<int64_t> dims, std::mt19937& random) {
   auto made = Tensor::allocate(dtype, std::move(dims));
   EXPECT_TRUE(made.has_value());

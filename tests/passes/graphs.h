@@ -1,5 +1,5 @@
 #pragma once
-// Graphs from text, random inputs for them, and comparison of what two graphs compute.
+// Random inputs for graphs, and comparison of what two graphs compute.
 
 #include <random>
 #include <string>
@@ -10,11 +10,9 @@
 #include "ops/operator.h"
 #include "passes/passes.h"
 #include "runtime/executor.h"
+#include "tests/support/read_graph.h"
 
 namespace burnish::test {
-
-// Parsed, bound to the catalogue, inferred and verified; null after a recorded failure.
-std::unique_ptr<Graph> read_graph(const std::string& text);
 
 // Random tensors for the inputs. Every symbol is `size`. Floats lie in [-2, 2], integers in [-4, 4].
 std::vector<RuntimeValue> random_inputs(const Graph& graph, std::mt19937& random, int64_t size = 3);

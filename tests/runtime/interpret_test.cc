@@ -1,23 +1,14 @@
 #include <gtest/gtest.h>
 
-#include "ops/operator.h"
 #include "runtime/executor.h"
+#include "tests/support/read_graph.h"
 
-namespace burnish {
+namespace burnish::test {
 namespace {
-
-std::unique_ptr<Graph> graph_of(std::string_view text) {
-  auto graph = parse_graph(text);
-  EXPECT_TRUE(graph) << (graph ? "" : graph.error().message());
-  ops::bind_operators(**graph);
-  const Status inferred = ops::infer(**graph);
-  EXPECT_TRUE(inferred) << (inferred ? "" : inferred.error().message());
-  return std::move(*graph);
-}
 
 std::vector<RuntimeValue> values_of(std::string_view text, std::vector<RuntimeValue> inputs,
                                     const RunOptions& options = {}) {
-  auto graph = graph_of(text);
+  auto graph = read_graph(text);
   auto result = interpret(*graph, inputs, options);
   EXPECT_TRUE(result) << (result ? "" : result.error().message());
   return result ? std::move(*result) : std::vector<RuntimeValue>();
@@ -39,7 +30,7 @@ TEST(Interpret, BindsSymbolsFromInputs) {
 }
 
 TEST(Interpret, InputsMustAgreeWithEachOther) {
-  auto graph = graph_of("graph @main(%x: f32[N], %z: f32[N + 1]) {\n  return %x, %z\n}");
+  auto graph = read_graph("graph @main(%x: f32[N], %z: f32[N + 1]) {\n  return %x, %z\n}");
   const std::vector<RuntimeValue> inputs = {f32({2}, {1, 2}), f32({2}, {1, 2})};
   const auto result = interpret(*graph, inputs);
   ASSERT_FALSE(result);
@@ -169,7 +160,7 @@ TEST(Interpret, NestedLoopsReadOuterValues) {
 }
 
 TEST(Interpret, LoopsAreBounded) {
-  auto graph = graph_of(kLoop);
+  auto graph = read_graph(kLoop);
   RunOptions options;
   options.max_loop_iterations = 1000;
   const std::vector<RuntimeValue> inputs = {i64(1 << 30), boolean(true), f32({3}, {0, 0, 0}),
@@ -201,7 +192,7 @@ TEST(Interpret, UnknownOperatorsAreNamed) {
 }
 
 TEST(Interpret, OneNode) {
-  auto graph = graph_of("graph @main(%x: f32[2]) {\n  %y: f32[2] = neg(%x)\n  return %y\n}");
+  auto graph = read_graph("graph @main(%x: f32[2]) {\n  %y: f32[2] = neg(%x)\n  return %y\n}");
   const RuntimeValue x = f32({2}, {1, -2});
   const RuntimeValue* inputs[] = {&x};
   const auto result = interpret(*graph->nodes().front(), inputs, {});
@@ -210,4 +201,4 @@ TEST(Interpret, OneNode) {
 }
 
 }  // namespace
-}  // namespace burnish
+}  // namespace burnish::test

@@ -11,7 +11,8 @@
 //   register_operator(op).value();
 //
 // Errors stick, as those of graphs do: after the first one, whatever follows has no effect, and the node's user is told
-// of it. Exceptions become errors. The functions are called from any thread, several at a time.
+// of it. Exceptions become errors. The functions are called from any thread, several at a time, and
+// use no graph but the one they are given: two threads that each hold one and want the other's would wait for ever.
 #ifndef BURNISH_CPP_CUSTOM_HPP_
 #define BURNISH_CPP_CUSTOM_HPP_
 

@@ -3,7 +3,6 @@
 #include <new>
 #include <stdexcept>
 
-#include "base/memory_error.h"
 namespace burnish::api {
 namespace {
 
@@ -17,12 +16,12 @@ burnish_error* out_of_memory() {
 }  // namespace
 
 burnish_status Failure::status_of(ErrorCode code) {
-  if (code == kMemory) return BURNISH_MEMORY;
   switch (code) {
     case ErrorCode::usage: return BURNISH_USAGE;
     case ErrorCode::mismatch:
     case ErrorCode::refused: return BURNISH_REFUSED;
     case ErrorCode::io: return BURNISH_IO;
+    case ErrorCode::memory: return BURNISH_MEMORY;
     case ErrorCode::internal: break;
   }
   return BURNISH_INTERNAL;

@@ -1,0 +1,68 @@
+#include "schedule/copies.h"
+
+#include <algorithm>
+
+namespace burnish {
+namespace {
+
+// Elements that lie one step apart, in both storages.
+struct Run {
+  Dim extent, from, to;
+};
+
+bool in_pieces(const Format& format) {
+  return std::ranges::any_of(format.blocks, [](int64_t b) { return b > 1; }) ||
+         std::ranges::any_of(format.border, [](int64_t b) { return b > 0; });
+}
+
+}  // namespace
+
+Kernel copy_kernel_of(const Type& type) {
+  Kernel kernel;
+  Nest& nest = kernel.nest;
+  const int x = nest.add_operand("x", type), y = nest.add_operand("y", type, true);
+  std::vector<Index> index;
+  for (int64_t d = 0; d < type.rank(); ++d) {
+    const int axis = nest.add_axis("i" + std::to_string(d), type.dims[static_cast<std::size_t>(d)]);
+    nest.outer.push_back(axis);
+    index.push_back(at(axis));
+  }
+  nest.store(y, index, nest.load(x, index));
+  return kernel;
+}
+
+std::optional<RowCopy> row_copy(const Type& type, const Storage& from, const Storage& to) {
+  if (from.format.dtype != to.format.dtype || in_pieces(from.format) || in_pieces(to.format)) return std::nullopt;
+  std::vector<Run> runs;  // innermost first
+  for (std::size_t i = to.format.order.size(); i-- > 0;) {
+    const auto d = static_cast<std::size_t>(to.format.order[i]);
+    const Dim& extent = type.dims[d];
+    if (extent == Dim(1)) continue;
+    Run* inner = runs.empty() ? nullptr : &runs.back();
+    if (inner != nullptr && from.strides[d] == inner->extent * inner->from &&
+        to.strides[d] == inner->extent * inner->to)
+      inner->extent = inner->extent * extent;
+    else runs.push_back({extent, from.strides[d], to.strides[d]});
+  }
+  if (runs.empty()) runs.push_back({1, 1, 1});
+  if (runs.size() > 2 || runs[0].from != Dim(1) || runs[0].to != Dim(1)) return std::nullopt;
+
+  RowCopy copy;
+  const auto size = [&](const char* name, const Dim& value) {
+    copy.sizes.emplace(name, value);
+    return Dim::symbol(name);
+  };
+  Dims dims = {size("length", runs[0].extent)};
+  Dims strides[2] = {{1}, {1}};
+  if (runs.size() == 2) {
+    dims.insert(dims.begin(), size("rows", runs[1].extent));
+    strides[0].insert(strides[0].begin(), size("from", runs[1].from));
+    strides[1].insert(strides[1].begin(), size("to", runs[1].to));
+  }
+  const Format format = Format::plain(from.format.dtype, static_cast<int64_t>(dims.size()));
+  for (Dims& list : strides) copy.storages.push_back({.format = format, .strides = std::move(list)});
+  copy.kernel = copy_kernel_of(Type::tensor(type.dtype, std::move(dims)));
+  return copy;
+}
+
+}  // namespace burnish
