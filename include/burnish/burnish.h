@@ -34,7 +34,7 @@ extern "C" {
 #endif
 
 /* Grows by one whenever functions are appended to the table. */
-#define BURNISH_API_VERSION 2
+#define BURNISH_API_VERSION 3
 
 typedef struct burnish_error burnish_error;
 typedef struct burnish_text burnish_text;
@@ -133,6 +133,15 @@ typedef struct burnish_node {
   size_t attribute_count;
 } burnish_node;
 
+/* All zero but `size` means: the defaults. */
+typedef struct burnish_read_options {
+  size_t size;
+  /* What the file may ask for, where that is not the default: "nodes=1000000", "file_bytes=64M". The names and values
+     are those of the program's --limit (docs/program.md); of a limit that is given twice, the later one holds. */
+  const char* const* limits;
+  size_t limit_count;
+} burnish_read_options;
+
 /* A value as graph and engine describe it. */
 typedef struct burnish_value_info {
   size_t size;
@@ -177,6 +186,10 @@ typedef struct burnish_build_options {
   void* cancelled_user;
   burnish_mode mode;
   const char* timing_cache; /* file that keeps the times of BURNISH_MODE_MAX_AUTOTUNE between builds, or NULL */
+  /* As in burnish_read_options. Those of runs, loop_iterations and run_bytes, hold for the engine that is built; a plan
+     that is saved of it keeps none. */
+  const char* const* limits;
+  size_t limit_count;
 } burnish_build_options;
 
 /* -- engines */
@@ -189,6 +202,9 @@ typedef struct burnish_load_options {
      BURNISH_REQUIRE_KEY may name some, with commas between. */
   const char* const* required_keys;
   size_t required_key_count;
+  /* As in burnish_read_options. Those of runs, loop_iterations and run_bytes, hold for the engine that is loaded. */
+  const char* const* limits;
+  size_t limit_count;
 } burnish_load_options;
 
 /* All zero but `size` means: the defaults. */
@@ -228,7 +244,7 @@ typedef struct burnish_run_options {
   burnish_cancel_function cancelled; /* asked between steps */
   void* cancelled_user;
   const burnish_allocator* allocator; /* NULL: the library's own. Must outlive the results */
-  int64_t max_bytes;                  /* of intermediate values and scratch; 0: no limit */
+  int64_t max_bytes; /* of intermediate values and scratch; 0: what the engine's limit run_bytes says */
 } burnish_run_options;
 
 /* -- operators of users */
@@ -453,6 +469,15 @@ typedef struct burnish_table {
      Sizes that contradict infer are an error; `tensor` becomes NULL for a result that nobody wants. */
   burnish_status (*call_allocate)(burnish_call* call, size_t result, const int64_t* shape, size_t rank,
                                   DLTensor** tensor, burnish_error** error);
+
+  /* -- since version 3 */
+  /* graph_load, graph_load_bytes and checkpoint_load with options (libburnish). */
+  burnish_status (*graph_load_as)(const char* path, const burnish_read_options* options, burnish_graph** graph,
+                                  burnish_error** error);
+  burnish_status (*graph_load_bytes_as)(const void* data, size_t bytes, const burnish_read_options* options,
+                                        burnish_graph** graph, burnish_error** error);
+  burnish_status (*checkpoint_load_as)(const char* path, const burnish_read_options* options,
+                                       burnish_checkpoint** checkpoint, burnish_error** error);
 } burnish_table;
 
 #if defined(__GNUC__)

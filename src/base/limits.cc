@@ -65,7 +65,8 @@ std::unexpected<Error> over_limit(const Limits& limits, int64_t Limits::* limit,
   const LimitSpec* spec = find(limit);
   std::string remedy = fmt::format("the limit '{}' is {}", spec->name, limits.*limit);
   remedy += limits.*limit < spec->most
-                ? fmt::format(": where you trust the file, raise it (--limit {}=VALUE)", spec->name)
+                ? fmt::format(": where you trust the file, raise it (--limit {}=VALUE; limits of a call's options)",
+                              spec->name)
                 : std::string(" and cannot be raised");
   return refused(std::move(what), std::move(where), std::move(remedy));
 }

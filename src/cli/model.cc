@@ -1,7 +1,6 @@
 #include "cli/model.h"
 
 #include <filesystem>
-#include <utility>
 
 #include "base/file.h"
 #include "cli/limits.h"
@@ -9,23 +8,12 @@
 #include "runtime/plan_signature.h"
 
 namespace burnish::cli {
-namespace {
-
-Result<std::shared_ptr<const MappedFile>> open_bounded(const std::string& path) {
-  auto file = TRY(MappedFile::open(path));
-  if (std::cmp_greater(file->bytes().size(), limits().file_bytes))
-    return over_limit(limits(), &Limits::file_bytes, "the file has " + std::to_string(file->bytes().size()) + " bytes",
-                      path);
-  return file;
-}
-
-}  // namespace
 
 Result<Opened> open(const std::string& path, const std::vector<std::string>& keys) {
   Opened opened{.path = path, .graph = nullptr, .plan = nullptr, .unknown = {}};
   std::error_code ignored;
-  if (!std::filesystem::is_directory(path, ignored) && Plan::is_plan(TRY(open_bounded(path))->bytes())) {
-    opened.plan = TRY(Plan::open(path, TRY(required_keys(keys))));
+  if (!std::filesystem::is_directory(path, ignored) && Plan::is_plan(TRY(MappedFile::open(path))->bytes())) {
+    opened.plan = TRY(Plan::open(path, TRY(required_keys(keys)), limits()));
     return opened;
   }
   Model model = TRY(burnish::open_model(path, limits()));

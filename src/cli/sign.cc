@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "cli/build_options.h"
 #include "cli/command.h"
+#include "cli/limits.h"
 #include "runtime/plan.h"
 
 namespace burnish::cli {
@@ -60,7 +61,7 @@ struct SignOptions {
 
 Result<int> sign(Console& console, const SignOptions& options) {
   const SecretKey key = TRY(find_secret_key(options.key));
-  const auto plan = TRY(Plan::open(options.plan));
+  const auto plan = TRY(Plan::open(options.plan, {}, limits()));
   ThreadPool pool(thread_count(0));
   TRY(sign_plan(*plan, key, options.output, &pool));
   const std::string text = key.public_key().text();

@@ -3,6 +3,7 @@
 #include <cctype>
 #include <filesystem>
 #include <map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -45,6 +46,8 @@ Status refuse_others(std::span<const std::byte> bytes, const std::string& path) 
 constexpr std::string_view kTextRemedy = "correct the text: `burnish inspect -o FILE` writes models as they must be";
 
 Result<Model> read_text(std::string_view text, const ConstantStore& constants, const Limits& limits) {
+  if (std::cmp_greater(text.size(), limits.file_bytes))
+    return over_limit(limits, &Limits::file_bytes, fmt::format("the file has {} bytes", text.size()));
   Model model;
   model.graph = TRY(parse_graph(text, constants, limits));
   ops::bind_operators(*model.graph);

@@ -10,7 +10,8 @@ namespace burnish {
 namespace {
 
 constexpr const char* kLoopRemedy =
-    "check the loop's trip count and condition, or raise the limit 'loop_iterations' (--limit loop_iterations=VALUE)";
+    "check the loop's trip count and condition, or raise the limit 'loop_iterations' (--limit loop_iterations=VALUE; "
+    "limits of an engine's options)";
 
 // Pieces of equal type, laid one after the other along a new outermost axis.
 class Stack {
@@ -217,7 +218,7 @@ Status Frame::run_scan(const Step& step) {
     if (++state_.iterations > state_.options->max_loop_iterations)
       return refused(
           "the run's loops make more than " + std::to_string(state_.options->max_loop_iterations) + " iterations",
-          step.name);
+          step.name, kLoopRemedy);
     if (state_.options->cancelled && state_.options->cancelled()) return usage_error("the run was cancelled");
     for (std::size_t i = 0; i < scanned; ++i) {
       const int64_t index = entry(step.scan.input_reversed, i) != 0 ? trips - 1 - trip : trip;

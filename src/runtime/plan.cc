@@ -10,6 +10,7 @@
 #include <mutex>
 #include <numeric>
 #include <set>
+#include <utility>
 
 #include "base/file.h"
 #include "base/hash.h"
@@ -317,8 +318,15 @@ Result<std::shared_ptr<const Program>> Plan::State::read_program(std::size_t ima
   return std::shared_ptr<const Program>(std::move(program));
 }
 
-Result<std::shared_ptr<const Plan>> Plan::open(const std::string& path, std::span<const PublicKey> required) {
+Status Plan::check_size(std::size_t bytes, const Limits& limits, const std::string& name) {
+  if (std::cmp_less_equal(bytes, limits.file_bytes)) return {};
+  return over_limit(limits, &Limits::file_bytes, "the file has " + std::to_string(bytes) + " bytes", name);
+}
+
+Result<std::shared_ptr<const Plan>> Plan::open(const std::string& path, std::span<const PublicKey> required,
+                                               const Limits& limits) {
   auto file = TRY(MappedFile::open(path));
+  TRY(check_size(file->bytes().size(), limits, path));
   std::shared_ptr<Plan> plan(new Plan);
   plan->state_->file = file->bytes();
   plan->state_->name = path;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/signing.h"
 #include "base/thread_pool.h"
 #include "runtime/program.h"
@@ -40,8 +41,11 @@ Status sign_plan(const Plan& plan, const SecretKey& key, const std::string& path
 class Plan : public std::enable_shared_from_this<Plan> {
  public:
   static bool is_plan(std::span<const std::byte> start_of_file);
+  // By the limit file_bytes.
+  static Status check_size(std::size_t bytes, const Limits& limits, const std::string& name);
   // Where keys are required, one of them must have signed the plan, and nothing of it is used before it is verified.
-  static Result<std::shared_ptr<const Plan>> open(const std::string& path, std::span<const PublicKey> required = {});
+  static Result<std::shared_ptr<const Plan>> open(const std::string& path, std::span<const PublicKey> required = {},
+                                                  const Limits& limits = {});
   // `owner` keeps the bytes alive; `name` stands in messages.
   static Result<std::shared_ptr<const Plan>> from_bytes(std::span<const std::byte> bytes,
                                                         std::shared_ptr<const void> owner, std::string name,

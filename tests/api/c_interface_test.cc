@@ -1,5 +1,6 @@
 // The C table itself: wrong handles, NULLs, sizes, tensors that lie. Nothing here may crash.
 
+#include <cstddef>
 #include <cstring>
 #include <random>
 
@@ -85,6 +86,8 @@ TEST(C, EveryFunctionSurvivesNulls) {
     fails(b().graph_create(nullptr, nullptr, nullptr));
     fails(b().graph_load(nullptr, nullptr, nullptr));
     fails(b().graph_load_bytes(nullptr, 1, nullptr, nullptr));
+    fails(b().graph_load_as(nullptr, nullptr, nullptr, nullptr));
+    fails(b().graph_load_bytes_as(nullptr, 1, nullptr, nullptr, nullptr));
     fails(b().graph_clone(g, nullptr, nullptr));
     fails(b().graph_symbol(g, nullptr, 0, 1, nullptr));
     fails(b().graph_input(g, nullptr, nullptr, BURNISH_ROLE_DATA, nullptr, nullptr));
@@ -101,6 +104,7 @@ TEST(C, EveryFunctionSurvivesNulls) {
     fails(b().operators(nullptr, nullptr));
     fails(b().build(g, nullptr, nullptr, nullptr));
     fails(b().checkpoint_load(nullptr, nullptr, nullptr));
+    fails(b().checkpoint_load_as(nullptr, nullptr, nullptr, nullptr));
     fails(b().checkpoint_count(nullptr, nullptr, nullptr));
     fails(b().checkpoint_name(nullptr, 0, nullptr, nullptr));
     fails(b().checkpoint_tensor(nullptr, nullptr, nullptr, nullptr));
@@ -178,7 +182,8 @@ TEST(C, SizesOfStructures) {
   Handles h;
   burnish_engine* engine = nullptr;
   burnish_build_options options{};
-  for (const std::size_t size : {std::size_t{0}, std::size_t{8}, sizeof options - 8, std::size_t{1} << 40}) {
+  constexpr std::size_t kFirst = offsetof(burnish_build_options, limits);  // as it was before there were limits
+  for (const std::size_t size : {std::size_t{0}, std::size_t{8}, kFirst - 8, std::size_t{1} << 40}) {
     options.size = size;
     Caught e;
     EXPECT_EQ(b().build(h.graph, &options, &engine, &e), BURNISH_USAGE);

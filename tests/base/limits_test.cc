@@ -50,7 +50,9 @@ TEST(Limits, ARefusalNamesTheLimitAndHowItIsRaised) {
   const Error error = over_limit(limits, &Limits::nodes, "too many", "m.onnx").error();
   EXPECT_EQ(error.code, ErrorCode::refused);
   EXPECT_EQ(error.message(),
-            "m.onnx: too many; the limit 'nodes' is 200000: where you trust the file, raise it (--limit nodes=VALUE)");
+            "m.onnx: too many; the limit 'nodes' is 200000: where you trust the file, raise it (--limit nodes=VALUE; "
+            "limits of a "
+            "call's options)");
   EXPECT_EQ(over_limit(limits, &Limits::rank, "too many").error().remedy,
             "the limit 'rank' is 64 and cannot be raised");
 }

@@ -120,7 +120,8 @@ TEST(Checkpoint, KeepsToItsLimits) {
   EXPECT_TRUE(has(refusal("nested.pth", [](auto& l) { l.pickle_depth = 0; }), "nested more than 0 deep"));
   EXPECT_TRUE(has(refusal("plain.safetensors", [](auto& l) { l.tensors = 1; }), "more than 1 tensors"));
   EXPECT_TRUE(has(refusal("plain.safetensors", [](auto& l) { l.header_bytes = 16; }),
-                  "the limit 'header_bytes' is 16: where you trust the file, raise it (--limit header_bytes=VALUE)"));
+                  "the limit 'header_bytes' is 16: where you trust the file, raise it (--limit header_bytes=VALUE; "
+                  "limits of a call's options)"));
 }
 
 TEST(Checkpoint, SaysWhenThereIsNoFile) {

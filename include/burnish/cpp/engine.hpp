@@ -22,6 +22,12 @@ enum class Mode {
   max_autotune = BURNISH_MODE_MAX_AUTOTUNE,  // by running the likely ones on this machine, with `threads` threads
 };
 
+// `limits` are texts such as "nodes=1000000": what a file may ask for, where that is not the default. Names and values
+// are those of the program's --limit (docs/program.md).
+struct ReadOptions {
+  std::vector<std::string> limits = {};
+};
+
 struct BuildOptions {
   std::string cpu = "host";  // "portable", or levels such as "x86-64-v3,x86-64-v4"
   Fallback fallback = Fallback::warn;
@@ -34,13 +40,15 @@ struct BuildOptions {
   std::function<void(std::string_view stage, double fraction)> progress = {};
   std::function<bool()> cancel = {};  // true stops the build
   Mode mode = Mode::standard;
-  std::string timing_cache = {};  // file that keeps the times of max_autotune between builds; empty: none
+  std::string timing_cache = {};         // file that keeps the times of max_autotune between builds; empty: none
+  std::vector<std::string> limits = {};  // loop_iterations and run_bytes hold for the engine; a saved plan keeps none
 };
 
 struct LoadOptions {
   std::string cpu = {};  // which image; empty: the best one that this processor can run
   // Where any is given, one of them must have signed the plan: NAME.pub of `burnish key new`, or the line in it.
   std::vector<std::string> required_keys = {};
+  std::vector<std::string> limits = {};  // loop_iterations and run_bytes hold for the engine
 };
 
 struct SaveOptions {
@@ -62,7 +70,7 @@ class Allocator {
 struct RunOptions {
   std::function<bool()> cancel = {};  // asked between steps; true stops the run
   Allocator* allocator = nullptr;     // null: the library's own. Must outlive the results
-  int64_t max_bytes = 0;              // of intermediate values and scratch; 0: no limit
+  int64_t max_bytes = 0;              // of intermediate values and scratch; 0: what the engine's limit run_bytes says
 };
 
 namespace detail {
@@ -96,6 +104,24 @@ struct Callbacks {
     if (thrown != nullptr) std::rethrow_exception(std::exchange(thrown, nullptr));
     return result;
   }
+};
+
+inline std::vector<const char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<const char*> result;
+  for (const std::string& text : texts) result.push_back(text.c_str());
+  return result;
+}
+
+// ReadOptions as the C functions take them.
+struct ReadArguments {
+  std::vector<const char*> limits;
+  burnish_read_options options{};
+  explicit ReadArguments(const ReadOptions& given) : limits(pointers(given.limits)) {
+    options.size = sizeof(options);
+    options.limits = limits.data();
+    options.limit_count = limits.size();
+  }
+  ReadArguments(const ReadArguments&) = delete;
 };
 
 template <auto member>
@@ -266,15 +292,17 @@ class Engine {
 };
 
 // .onnx, or the text form.
-inline Result<Graph> load_model(const std::string& path) {
+inline Result<Graph> load_model(const std::string& path, const ReadOptions& options = {}) {
+  const detail::ReadArguments o(options);
   burnish_graph* graph = nullptr;
-  Result<void> done = detail::call(&burnish_table::graph_load, path.c_str(), &graph);
+  Result<void> done = detail::call(&burnish_table::graph_load_as, path.c_str(), &o.options, &graph);
   if (!done) return Unexpected(std::move(done).error());
   return Graph::adopt(graph);
 }
-inline Result<Graph> load_model(std::span<const std::byte> bytes) {
+inline Result<Graph> load_model(std::span<const std::byte> bytes, const ReadOptions& options = {}) {
+  const detail::ReadArguments o(options);
   burnish_graph* graph = nullptr;
-  Result<void> done = detail::call(&burnish_table::graph_load_bytes, bytes.data(), bytes.size(), &graph);
+  Result<void> done = detail::call(&burnish_table::graph_load_bytes_as, bytes.data(), bytes.size(), &o.options, &graph);
   if (!done) return Unexpected(std::move(done).error());
   return Graph::adopt(graph);
 }
@@ -297,14 +325,15 @@ class Checkpoint {
   }
 
  private:
-  friend Result<Checkpoint> load_checkpoint(const std::string& path);
+  friend Result<Checkpoint> load_checkpoint(const std::string& path, const ReadOptions& options);
   std::shared_ptr<burnish_checkpoint> handle_;
   std::vector<std::string> names_;
 };
-inline Result<Checkpoint> load_checkpoint(const std::string& path) {
+inline Result<Checkpoint> load_checkpoint(const std::string& path, const ReadOptions& options = {}) {
+  const detail::ReadArguments o(options);
   burnish_checkpoint* handle = nullptr;
   std::size_t count = 0;
-  Result<void> done = detail::call(&burnish_table::checkpoint_load, path.c_str(), &handle);
+  Result<void> done = detail::call(&burnish_table::checkpoint_load_as, path.c_str(), &o.options, &handle);
   if (!done) return Unexpected(std::move(done).error());
   Checkpoint result;
   result.handle_.reset(handle, detail::Free<&burnish_table::checkpoint_free>());
@@ -324,8 +353,8 @@ inline Result<Engine> build(const Graph& graph, const BuildOptions& options = {}
   detail::Callbacks callbacks;
   std::vector<burnish_shape> shapes;
   for (const auto& [input, type] : options.shapes) shapes.push_back({input.c_str(), type.c_str()});
-  std::vector<const char*> disabled;
-  for (const std::string& pass : options.disabled) disabled.push_back(pass.c_str());
+  const std::vector<const char*> disabled = detail::pointers(options.disabled);
+  const std::vector<const char*> limits = detail::pointers(options.limits);
   burnish_build_options o{};
   o.size = sizeof(o);
   o.cpu = options.cpu.c_str();
@@ -338,6 +367,8 @@ inline Result<Engine> build(const Graph& graph, const BuildOptions& options = {}
   o.shape_count = shapes.size();
   o.disabled = disabled.data();
   o.disabled_count = disabled.size();
+  o.limits = limits.data();
+  o.limit_count = limits.size();
   o.mode = static_cast<burnish_mode>(options.mode);
   o.timing_cache = options.timing_cache.empty() ? nullptr : options.timing_cache.c_str();
   if (options.progress) {
@@ -360,14 +391,16 @@ namespace detail {
 
 // LoadOptions as the C function takes them.
 struct LoadArguments {
-  std::vector<const char*> keys;
+  std::vector<const char*> keys, limits;
   burnish_load_options options{};
-  explicit LoadArguments(const LoadOptions& given) {
-    for (const std::string& key : given.required_keys) keys.push_back(key.c_str());
+  explicit LoadArguments(const LoadOptions& given)
+      : keys(pointers(given.required_keys)), limits(pointers(given.limits)) {
     options.size = sizeof(options);
     options.cpu = given.cpu.empty() ? nullptr : given.cpu.c_str();
     options.required_keys = keys.data();
     options.required_key_count = keys.size();
+    options.limits = limits.data();
+    options.limit_count = limits.size();
   }
   LoadArguments(const LoadArguments&) = delete;
 };

@@ -1,6 +1,7 @@
 #include "compile/build.h"
 
 #include <atomic>
+#include <cstddef>
 
 #include "api/full/functions.h"
 #include "api/runtime/boundary.h"
@@ -39,9 +40,8 @@ Result<BuildOptions> read_options(const burnish_build_options& given) {
   options.threads = given.threads;
   if (given.derived_limit != 0) options.derived_limit = std::max(given.derived_limit, 0.0);
   if (!(given.derived_limit <= 1e6)) return usage_error("the limit is no sensible number", "option 'derived_limit'");
-  if (given.disabled == nullptr && given.disabled_count > 0) return null_argument("options.disabled");
-  for (size_t i = 0; i < given.disabled_count; ++i)
-    options.disabled.push_back(TRY(required_string(given.disabled[i], "options.disabled")));
+  options.disabled = TRY(required_strings(given.disabled, given.disabled_count, "options.disabled"));
+  options.limits = TRY(read_limits(given.limits, given.limit_count));
   if (given.progress != nullptr)
     options.progress = [given](std::string_view stage, double fraction) {
       given.progress(given.progress_user, std::string(stage).c_str(), fraction);
@@ -61,24 +61,24 @@ Status set_shapes(Graph& graph, const burnish_build_options& given, SymbolTable&
   return apply_shapes(graph, read.types);
 }
 
-Result<std::shared_ptr<EngineObject>> engine_of_references(std::unique_ptr<Graph> graph) {
+Result<std::shared_ptr<EngineObject>> engine_of_references(std::unique_ptr<Graph> graph, const Limits& limits) {
   ops::bind_operators(*graph);
   TRY(ops::verify(*graph));
   TRY(ops::infer(*graph));
   std::shared_ptr<const Graph> shared = std::move(graph);
   std::shared_ptr<const Program> program = TRY(reference_program(shared));
-  auto engine = TRY(make_engine(program));
+  auto engine = TRY(make_engine(program, limits));
   engine->images = {program};
   engine->simplified = std::move(shared);
   engine->decisions = "[]";
   return engine;
 }
 
-Result<std::shared_ptr<EngineObject>> engine_of_build(BuildResult built, Fallback fallback) {
-  if (built.reference_nodes > 0 && fallback == Fallback::warn)
+Result<std::shared_ptr<EngineObject>> engine_of_build(BuildResult built, const BuildOptions& options) {
+  if (built.reference_nodes > 0 && options.fallback == Fallback::warn)
     log(LogLevel::warning, std::to_string(built.reference_nodes) + " of " + std::to_string(built.nodes) +
                                " nodes have no kernel and run as references");
-  auto engine = TRY(make_engine(built.program));
+  auto engine = TRY(make_engine(built.program, options.limits));
   PlanMetadata metadata = plan_metadata(built);
   engine->decisions = std::move(metadata.decisions);
   engine->record = std::move(metadata.record);
@@ -107,7 +107,7 @@ burnish_status build_engine(const burnish_graph* graph, const burnish_build_opti
   if (engine != nullptr) *engine = nullptr;
   return boundary(error, [&]() -> Done {
     if (engine == nullptr) return null_argument("engine");
-    const auto given = TRY(structure(options, sizeof(burnish_build_options), "burnish_build_options"));
+    const auto given = TRY(structure(options, offsetof(burnish_build_options, limits), "burnish_build_options"));
     BuildOptions o = TRY(read_options(given));
     // Asked from several threads; once is enough.
     std::atomic<bool> cancelled = false;
@@ -122,9 +122,9 @@ burnish_status build_engine(const burnish_graph* graph, const burnish_build_opti
     TRY(set_shapes(*copy, given, o.opt));
     Result<std::shared_ptr<EngineObject>> made;
     if (given.references != 0) {
-      made = engine_of_references(std::move(copy));
+      made = engine_of_references(std::move(copy), o.limits);
     } else if (auto built = build(std::move(copy), o)) {
-      made = engine_of_build(*std::move(built), o.fallback);
+      made = engine_of_build(*std::move(built), o);
     } else {
       made = std::unexpected(std::move(built).error());
     }
@@ -149,6 +149,8 @@ void add_compiler(burnish_table& t) {
   t.graph_create = graph_create;
   t.graph_load = graph_load;
   t.graph_load_bytes = graph_load_bytes;
+  t.graph_load_as = graph_load_as;
+  t.graph_load_bytes_as = graph_load_bytes_as;
   t.graph_clone = graph_clone;
   t.graph_free = graph_free;
   t.graph_symbol = graph_symbol;
@@ -162,6 +164,7 @@ void add_compiler(burnish_table& t) {
   t.operators = operators;
   t.build = build_engine;
   t.checkpoint_load = checkpoint_load;
+  t.checkpoint_load_as = checkpoint_load_as;
   t.checkpoint_free = checkpoint_free;
   t.checkpoint_count = checkpoint_count;
   t.checkpoint_name = checkpoint_name;

@@ -17,11 +17,17 @@ struct CheckpointObject {
 }  // namespace
 
 burnish_status checkpoint_load(const char* path, burnish_checkpoint** checkpoint, burnish_error** error) {
+  return checkpoint_load_as(path, nullptr, checkpoint, error);
+}
+
+burnish_status checkpoint_load_as(const char* path, const burnish_read_options* options,
+                                  burnish_checkpoint** checkpoint, burnish_error** error) {
   if (checkpoint != nullptr) *checkpoint = nullptr;
   return boundary(error, [&]() -> Done {
     if (checkpoint == nullptr) return null_argument("checkpoint");
     const std::string file = TRY(required_string(path, "path"));
-    *checkpoint = new_handle<burnish_checkpoint>(std::make_shared<CheckpointObject>(TRY(read_checkpoint(file))));
+    auto read = TRY(read_checkpoint(file, TRY(read_limits(options))));
+    *checkpoint = new_handle<burnish_checkpoint>(std::make_shared<CheckpointObject>(std::move(read)));
     return {};
   });
 }

@@ -26,23 +26,33 @@ Status refuse_known(const std::string& domain, const std::string& op_type, const
 }
 
 burnish_status graph_load(const char* path, burnish_graph** graph, burnish_error** error) {
+  return graph_load_as(path, nullptr, graph, error);
+}
+
+burnish_status graph_load_bytes(const void* data, size_t bytes, burnish_graph** graph, burnish_error** error) {
+  return graph_load_bytes_as(data, bytes, nullptr, graph, error);
+}
+
+burnish_status graph_load_as(const char* path, const burnish_read_options* options, burnish_graph** graph,
+                             burnish_error** error) {
   if (graph != nullptr) *graph = nullptr;
   return boundary(error, [&]() -> Done {
     if (graph == nullptr) return null_argument("graph");
     const std::string file = TRY(required_string(path, "path"));
-    *graph = give_graph(TRY(known(TRY(open_model(file)), file)));
+    *graph = give_graph(TRY(known(TRY(open_model(file, TRY(read_limits(options)))), file)));
     return {};
   });
 }
 
-burnish_status graph_load_bytes(const void* data, size_t bytes, burnish_graph** graph, burnish_error** error) {
+burnish_status graph_load_bytes_as(const void* data, size_t bytes, const burnish_read_options* options,
+                                   burnish_graph** graph, burnish_error** error) {
   if (graph != nullptr) *graph = nullptr;
   return boundary(error, [&]() -> Done {
     if (graph == nullptr) return null_argument("graph");
     if (data == nullptr) return null_argument("data");
     const std::string where = "model in memory";
     const std::span<const std::byte> given(static_cast<const std::byte*>(data), bytes);
-    *graph = give_graph(TRY(known(TRY(open_model(given, where)), where)));
+    *graph = give_graph(TRY(known(TRY(open_model(given, where, TRY(read_limits(options)))), where)));
     return {};
   });
 }

@@ -74,10 +74,30 @@ burnish_status give_exception(burnish_error** error) noexcept {
   }
 }
 
+Result<std::vector<std::string>> required_strings(const char* const* texts, std::size_t count, const char* name) {
+  if (texts == nullptr && count > 0) return null_argument(name);
+  std::vector<std::string> strings;
+  for (std::size_t i = 0; i < count; ++i) strings.push_back(TRY(required_string(texts[i], name)));
+  return strings;
+}
+
 std::unexpected<Error> bad_size(const char* structure, std::size_t given, std::size_t least) {
   return usage_error(std::string("'") + structure + "' says that it has " + std::to_string(given) +
                          " bytes, which is no size of it (" + std::to_string(least) + " or more)",
                      {}, "set its first member, size, to sizeof of the structure");
+}
+
+Result<Limits> read_limits(const char* const* texts, std::size_t count) {
+  Limits limits;
+  for (const std::string& text : TRY(required_strings(texts, count, "options.limits")))
+    if (Status set = set_limit(limits, text); !set)
+      return std::unexpected(std::move(set).error().within("option 'limits'"));
+  return limits;
+}
+
+Result<Limits> read_limits(const burnish_read_options* options) {
+  const auto given = TRY(structure(options, sizeof(burnish_read_options), "burnish_read_options"));
+  return read_limits(given.limits, given.limit_count);
 }
 
 burnish_text* give_text(std::string text) {

@@ -8,9 +8,11 @@
 #include <expected>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "api/runtime/handles.h"
 #include "base/error.h"
+#include "base/limits.h"
 
 namespace burnish::api {
 
@@ -75,6 +77,9 @@ inline Result<std::string> required_string(const char* text, const char* name) {
   return std::string(text);
 }
 
+// All of an array of the caller's; `name` is what messages call it.
+Result<std::vector<std::string>> required_strings(const char* const* texts, std::size_t count, const char* name);
+
 std::unexpected<Error> bad_size(const char* structure, std::size_t given, std::size_t least);
 
 // A copy of the caller's structure, which may be older (shorter: the rest is zero) or newer (longer: what this library
@@ -94,6 +99,10 @@ Result<T> structure(const T* given, std::size_t least, const char* name) {
                          "install the library that belongs to the header");
   return result;
 }
+
+// The defaults, but for those that the caller names: the members `limits` and `limit_count` of an options structure.
+Result<Limits> read_limits(const char* const* texts, std::size_t count);
+Result<Limits> read_limits(const burnish_read_options* options);
 
 // A new handle with the text.
 burnish_text* give_text(std::string text);

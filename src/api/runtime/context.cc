@@ -153,7 +153,8 @@ class Run {
     RunOptions run_options;
     if (options_.cancelled != nullptr)
       run_options.cancelled = [&] { return cancelled = cancelled || options_.cancelled(options_.cancelled_user) != 0; };
-    if (options_.max_bytes > 0) run_options.max_bytes = options_.max_bytes;
+    run_options.max_bytes = options_.max_bytes > 0 ? options_.max_bytes : context_.engine->run_bytes;
+    run_options.max_loop_iterations = context_.engine->loop_iterations;
     std::unique_ptr<CallerMemory> memory;
     if (options_.allocator != nullptr) {
       memory = std::make_unique<CallerMemory>(*options_.allocator);

@@ -13,6 +13,8 @@
 namespace burnish::api {
 namespace {
 
+constexpr const char* kInMemory = "plan in memory";
+
 std::vector<ValueDescription> describe(const Program& program, const std::vector<int>& slots,
                                        const std::vector<std::string>& names) {
   std::vector<ValueDescription> result;
@@ -23,7 +25,8 @@ std::vector<ValueDescription> describe(const Program& program, const std::vector
   return result;
 }
 
-Result<std::shared_ptr<EngineObject>> engine_of(std::shared_ptr<const Plan> plan, const burnish_load_options& options) {
+Result<std::shared_ptr<EngineObject>> engine_of(std::shared_ptr<const Plan> plan, const burnish_load_options& options,
+                                                const Limits& limits) {
   CpuFeatures cpu = host_cpu();
   if (options.cpu != nullptr) {
     const CpuFeatures wanted = TRY(parse_cpu(options.cpu));
@@ -32,7 +35,7 @@ Result<std::shared_ptr<EngineObject>> engine_of(std::shared_ptr<const Plan> plan
                          "option 'cpu'", "leave the option out");
     cpu = wanted;
   }
-  auto engine = TRY(make_engine(TRY(plan->program(cpu)), plan));
+  auto engine = TRY(make_engine(TRY(plan->program(cpu)), limits, plan));
   engine->decisions = plan->decisions();
   engine->plan = std::move(plan);
   return engine;
@@ -43,11 +46,8 @@ Result<burnish_load_options> load_options(const burnish_load_options* options) {
 }
 
 Result<std::vector<PublicKey>> keys_of(const burnish_load_options& options) {
-  if (options.required_keys == nullptr && options.required_key_count > 0) return null_argument("options.required_keys");
-  std::vector<std::string> keys;
-  for (size_t i = 0; i < options.required_key_count; ++i)
-    keys.push_back(TRY(required_string(options.required_keys[i], "options.required_keys")));
-  return required_keys(keys);
+  return required_keys(
+      TRY(required_strings(options.required_keys, options.required_key_count, "options.required_keys")));
 }
 
 // What was built, or a plan that was loaded: as it is, or signed with a key.
@@ -71,9 +71,11 @@ Status save(const EngineObject& engine, const std::string& file, const SecretKey
 
 }  // namespace
 
-Result<std::shared_ptr<EngineObject>> make_engine(std::shared_ptr<const Program> program,
+Result<std::shared_ptr<EngineObject>> make_engine(std::shared_ptr<const Program> program, const Limits& limits,
                                                   std::shared_ptr<const void> mapped) {
   auto engine = std::make_shared<EngineObject>();
+  engine->run_bytes = run_bytes(limits);
+  engine->loop_iterations = limits.loop_iterations;
   engine->executor = TRY(Executor::create(program, std::move(mapped)));
   engine->inputs = describe(*program, program->inputs, program->input_names);
   engine->outputs = describe(*program, program->outputs, program->output_names);
@@ -95,7 +97,9 @@ burnish_status engine_load(const char* path, const burnish_load_options* options
     if (engine == nullptr) return null_argument("engine");
     const std::string file = TRY(required_string(path, "path"));
     const burnish_load_options given = TRY(load_options(options));
-    *engine = new_handle<burnish_engine>(TRY(engine_of(TRY(Plan::open(file, TRY(keys_of(given)))), given)));
+    const Limits limits = TRY(read_limits(given.limits, given.limit_count));
+    auto plan = TRY(Plan::open(file, TRY(keys_of(given)), limits));
+    *engine = new_handle<burnish_engine>(TRY(engine_of(std::move(plan), given, limits)));
     return {};
   });
 }
@@ -107,16 +111,18 @@ burnish_status engine_load_bytes(const void* data, size_t bytes, const burnish_l
     if (engine == nullptr) return null_argument("engine");
     if (data == nullptr) return null_argument("data");
     if (bytes > static_cast<size_t>(Range::kMax)) return usage_error("no plan has " + std::to_string(bytes) + " bytes");
-    // The head is looked at before the copy, so that a wrong length costs nothing.
+    const burnish_load_options loading = TRY(load_options(options));
+    const Limits limits = TRY(read_limits(loading.limits, loading.limit_count));
+    // Size and head are looked at before the copy, so that a wrong length costs nothing.
     const std::span<const std::byte> given(static_cast<const std::byte*>(data), bytes);
+    TRY(Plan::check_size(bytes, limits, kInMemory));
     if (!Plan::is_plan(given)) return refused("these bytes are not a plan", {}, "pass a whole file that was saved");
     auto block = std::make_shared<Block>();
     TRY(block->reserve(static_cast<int64_t>(bytes)));
     std::memcpy(block->data(), data, bytes);
     const std::span<const std::byte> copy(block->data(), bytes);
-    const burnish_load_options loading = TRY(load_options(options));
-    auto plan = TRY(Plan::from_bytes(copy, std::move(block), "plan in memory", TRY(keys_of(loading))));
-    *engine = new_handle<burnish_engine>(TRY(engine_of(std::move(plan), loading)));
+    auto plan = TRY(Plan::from_bytes(copy, std::move(block), kInMemory, TRY(keys_of(loading))));
+    *engine = new_handle<burnish_engine>(TRY(engine_of(std::move(plan), loading, limits)));
     return {};
   });
 }

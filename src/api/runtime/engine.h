@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "api/runtime/handles.h"
+#include "base/limits.h"
 #include "base/thread_pool.h"
 #include "runtime/executor.h"
 #include "runtime/plan.h"
@@ -31,6 +32,8 @@ struct EngineObject {
   std::shared_ptr<const Executor> executor;
   std::vector<ValueDescription> inputs, outputs;
   std::string decisions;  // JSON
+  // Of every run, unless its options say otherwise.
+  int64_t run_bytes = 0, loop_iterations = 0;
 
   // What saving needs: the plan that was loaded, or what a build left.
   std::shared_ptr<const Plan> plan;
@@ -43,7 +46,7 @@ struct EngineObject {
 };
 
 // Around a program, ready to run. `mapped` as in Executor::create.
-Result<std::shared_ptr<EngineObject>> make_engine(std::shared_ptr<const Program> program,
+Result<std::shared_ptr<EngineObject>> make_engine(std::shared_ptr<const Program> program, const Limits& limits,
                                                   std::shared_ptr<const void> mapped = nullptr);
 
 struct ContextObject {

@@ -97,6 +97,9 @@ burnish_table make_table() {
   t.checkpoint_count = absent;
   t.checkpoint_name = absent;
   t.checkpoint_tensor = absent;
+  t.graph_load_as = absent;
+  t.graph_load_bytes_as = absent;
+  t.checkpoint_load_as = absent;
   if (add_compiler != nullptr) add_compiler(t);
   prepare_out_of_memory();
   return t;
