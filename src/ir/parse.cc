@@ -3,7 +3,6 @@
 #include "ir/parse.h"
 
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -48,7 +47,7 @@ class GraphParser {
     Type type;
     InputRole role;
   };
-  using Scope = std::vector<std::string>;  // names that end with a region
+  using Scope = std::vector<Value**>;  // those of `values_` that end with a region
 
   Status read_ranges() {
     do {
@@ -101,13 +100,14 @@ class GraphParser {
 
   Status claim(const std::string& name, std::size_t at) {
     if (name.empty()) return lexer_.error_at(at, "a value needs a name");
-    if (!names_.insert(name).second)
+    if (!values_.emplace(name, nullptr).second)
       return lexer_.error_at(at, fmt::format("{} is defined twice", value_name_text(name)));
     return {};
   }
   void show(Value* value, Scope& scope) {
-    visible_.emplace(value->name(), value);
-    scope.push_back(value->name());
+    Value*& seen = values_[value->name()];
+    seen = value;
+    scope.push_back(&seen);
   }
 
   Status add_inputs(Graph& graph, std::vector<Input> inputs, Scope& scope) {
@@ -118,11 +118,15 @@ class GraphParser {
     return {};
   }
 
+  Value* find(const std::string& name) const {
+    const auto found = values_.find(name);
+    return found == values_.end() ? nullptr : found->second;
+  }
+
   Result<Value*> read_value() {
     const std::size_t start = lexer_.position();
     const std::string name = TRY(lexer_.value_name());
-    const auto found = visible_.find(name);
-    if (found != visible_.end()) return found->second;
+    if (Value* value = find(name)) return value;
     return lexer_.error_at(start, fmt::format("{} is not defined before it is read here", value_name_text(name)));
   }
 
@@ -134,7 +138,7 @@ class GraphParser {
       while (lexer_.eat(","));
       TRY(lexer_.expect("}"));
     }
-    for (const std::string& name : scope) visible_.erase(name);
+    for (Value** value : scope) *value = nullptr;
     return {};
   }
 
@@ -145,9 +149,8 @@ class GraphParser {
     if (lexer_.eat("updates")) {
       const std::size_t start = lexer_.position();
       updates = TRY(lexer_.name_or_string());
-      const auto state = visible_.find(updates);
-      if (graph.parent() || state == visible_.end() || state->second->producer() ||
-          state->second->role != InputRole::state)
+      const Value* state = find(updates);
+      if (graph.parent() || state == nullptr || state->producer() || state->role != InputRole::state)
         return lexer_.error_at(start, fmt::format("'{}' is not a state input of this graph", updates));
     }
     graph.add_output(value, std::move(name), std::move(updates));
@@ -246,8 +249,7 @@ class GraphParser {
   const Limits* limits_;
   int64_t nodes_ = 0;
   RangeMap ranges_, seen_;
-  std::unordered_map<std::string, Value*> visible_;
-  std::unordered_set<std::string> names_;  // of all values, those of regions that have ended too
+  std::unordered_map<std::string, Value*> values_;  // null: not visible yet, or its region has ended
 };
 
 }  // namespace

@@ -265,7 +265,7 @@ class Placer {
 
   Status add_job(const Kernel& kernel, const Tactic& tactic, std::string name, std::vector<int> inputs,
                  std::vector<int> outputs) {
-    KernelJob job{kernel, tactic, {}, program_, program_->steps.size()};
+    KernelJob job{kernel, tactic, {}, program_, program_->steps.size(), {}};
     for (const auto* list : {&inputs, &outputs})
       for (int slot : *list) job.storages.push_back(program_->slots[static_cast<std::size_t>(slot)].storage);
     placed_.jobs.push_back(std::move(job));

@@ -164,7 +164,7 @@ inline CustomOperator negate4() {
 }
 
 // y = x, and what it read of its attributes.
-std::string seen;
+inline std::string seen;
 inline CustomOperator kinds() {
   CustomOperator op;
   op.name = "acme.Kinds";
