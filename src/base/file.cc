@@ -59,10 +59,24 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
+namespace {
+constexpr int kAttempts = 1000;
+std::string temporary_name(const std::string& path, int attempt) {
+  return path + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(attempt);
+}
+// What a link leads to is replaced, not the link.
+std::string end_of_links(std::filesystem::path path) {
+  std::error_code ignored;
+  for (int links = 0; links < 40 && std::filesystem::is_symlink(path, ignored); ++links)
+    path = path.parent_path() / std::filesystem::read_symlink(path, ignored);
+  return path.string();
+}
+}  // namespace
+
 Result<AtomicFile> AtomicFile::create(const std::string& path) {
   AtomicFile file;
-  file.path_ = path;
   std::error_code ignored;
+  file.path_ = end_of_links(path);
   if (std::filesystem::is_directory(path, ignored))
     return io_error("is a folder, not a file", path, "choose a name for the file in it");
   // A device or pipe (/dev/stdout, /dev/null) cannot be renamed over: write to it directly.
@@ -70,12 +84,16 @@ Result<AtomicFile> AtomicFile::create(const std::string& path) {
     file.fd_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
   } else {
     // A file without a name leaves nothing behind however the process ends; not every file system has them.
-    const std::string folder = std::filesystem::path(path).parent_path().string();
+    const std::string folder = std::filesystem::path(file.path_).parent_path().string();
     if (::access("/proc/self/fd", X_OK) == 0)  // through which it gets its name
-      file.fd_ = ::open(folder.empty() ? "." : folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+      file.fd_ = ::open(folder.empty() ? "." : folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
     file.nameless_ = file.fd_ >= 0;
-    file.temporary_ = path + ".tmp-XXXXXX";
-    if (file.fd_ < 0) file.fd_ = ::mkostemp(file.temporary_.data(), O_CLOEXEC);
+    for (int attempt = 0; file.fd_ < 0 && attempt < kAttempts; ++attempt) {
+      file.temporary_ = temporary_name(file.path_, attempt);
+      file.fd_ = ::open(file.temporary_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
+      if (file.fd_ < 0 && errno != EEXIST) break;
+    }
+    if (file.nameless_) file.temporary_ = temporary_name(file.path_, 0);
   }
   if (file.fd_ < 0) {
     file.temporary_.clear();
@@ -126,8 +144,8 @@ Status AtomicFile::pad_to(std::size_t alignment) {
 Status AtomicFile::give_name() {
   if (!nameless_) return {};
   const std::string self = "/proc/self/fd/" + std::to_string(fd_);
-  for (int attempt = 0; attempt < 1000; ++attempt) {
-    temporary_ = path_ + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(attempt);
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    temporary_ = temporary_name(path_, attempt);
     if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, temporary_.c_str(), AT_SYMLINK_FOLLOW) == 0) {
       nameless_ = false;
       return {};
@@ -142,9 +160,7 @@ Status AtomicFile::commit() {
     if (::close(std::exchange(fd_, -1)) != 0) return system_error("cannot write", path_);
     return {};
   }
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  if (::fchmod(fd_, 0666 & ~mask) != 0 || ::fsync(fd_) != 0) return system_error("cannot write", path_);
+  if (::fsync(fd_) != 0) return system_error("cannot write", path_);
   const std::string folder = std::filesystem::path(path_).parent_path().string();  // once renamed, nothing may throw
   TRY(give_name());
   if (::close(std::exchange(fd_, -1)) != 0) return system_error("cannot write", path_);

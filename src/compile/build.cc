@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/log.h"
 #include "base/remedy.h"
 #include "compile/emit.h"
 #include "compile/pipeline.h"
@@ -214,10 +215,17 @@ Result<BuildResult> build_graph(std::unique_ptr<Graph> graph, const BuildOptions
   report("emit", 0);
   ThreadPool pool(options.threads > 0 ? options.threads : available_processors());
   TimingCache times;
-  if (!options.timing_cache.empty()) times = TRY(TimingCache::load(options.timing_cache));
+  if (!options.timing_cache.empty()) {
+    times = TRY(TimingCache::load(options.timing_cache));
+    TRY(TimingCache::writable(options.timing_cache));
+  }
   for (const CpuFeatures& cpu : cpus)
     result.images.push_back(TRY(ImageBuilder(*graph, cpu, options, pool, times).run(result)));
-  if (times.changed() && !options.timing_cache.empty()) TRY(times.save(options.timing_cache));
+  if (times.changed() && !options.timing_cache.empty()) {
+    // The engine is there: it is not thrown away because its times cannot be kept.
+    if (const Status saved = times.save(options.timing_cache); !saved)
+      log(LogLevel::warning, "the timing cache was not written: " + saved.error().message());
+  }
   result.program = result.images.front();
   report("emit", 1);
   return result;

@@ -51,9 +51,10 @@ Made reshape(Late& late, Node& node, const Dims& result) {
     wanted = c.select(late.eq(wanted, 0), late.sizes(own), wanted);
   }
   Value* open = late.eq(wanted, -1);
+  Value* too_many = late.lt(c.mul(c.reduce("sum", c.cast(open, DType::i64), {0}, true), -1.0), -1);
   Value* rest = c.reduce("product", late.choose(open, 1, wanted), {0}, false);
   wanted = c.select(open, c.div(c.size(product(from), DType::i64), rest), wanted);
-  late.bind(wanted, result);
+  late.bind(late.refuse(too_many, wanted), result);
   return {c.reshape(node.operand(0), result)};
 }
 

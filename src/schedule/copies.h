@@ -2,7 +2,6 @@
 // Kernels that move a value from one storage to another.
 
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,16 +10,15 @@
 
 namespace burnish {
 
-Kernel copy_kernel_of(const Type& type);
-
-// A copy whose sizes are symbols of its own kernel. Every copy of rows of neighbouring elements is the same kernel then: a
-// graph of many concats compiles one, not one each.
-struct RowCopy {
+// Copies move bits: what no code computes with (complex, f8, 4- and 2-bit types) goes as integers of its size.
+struct Copy {
   Kernel kernel;
   std::vector<Storage> storages;                  // from, to; buffers and offsets are not set
-  std::map<std::string, Dim, std::less<>> sizes;  // what the kernel's symbols are
+  std::map<std::string, Dim, std::less<>> sizes;  // what symbols of the kernel's own are
 };
-// Nothing where elements that are neighbours in one storage are none in the other, or rows lie in rows of rows.
-std::optional<RowCopy> row_copy(const Type& type, const Storage& from, const Storage& to);
+
+// Rows of neighbouring elements have sizes that are symbols of the kernel: every such copy is the same kernel then, and a
+// graph of many concats compiles one, not one each. Short rows, and rows in rows of rows, have a kernel of their own.
+Copy copy_of(const Type& type, const Storage& from, const Storage& to);
 
 }  // namespace burnish

@@ -250,16 +250,16 @@ class Placer {
   Status add_copy(int from, int to, const std::string& name) {
     const Slot &source = program_->slots[static_cast<std::size_t>(from)],
                &target = program_->slots[static_cast<std::size_t>(to)];
-    auto rows = row_copy(source.type, source.storage, target.storage);
-    const Kernel kernel = rows ? std::move(rows->kernel) : copy_kernel_of(source.type);
+    return add_copy(copy_of(source.type, source.storage, target.storage), from, to, name);
+  }
+
+  Status add_copy(Copy copy, int from, int to, const std::string& name) {
     std::string why;
-    const auto tactics = options_.target->tactics(kernel, &why);
+    const auto tactics = options_.target->tactics(copy.kernel, &why);
     if (tactics.empty()) return internal_error("nothing can copy a value: " + why, name);
-    TRY(add_job(kernel, tactics.front(), name, {from}, {to}));
-    if (rows) {
-      placed_.jobs.back().storages = std::move(rows->storages);
-      placed_.jobs.back().sizes = std::move(rows->sizes);
-    }
+    TRY(add_job(copy.kernel, tactics.front(), name, {from}, {to}));
+    placed_.jobs.back().storages = std::move(copy.storages);
+    placed_.jobs.back().sizes = std::move(copy.sizes);
     return {};
   }
 
@@ -315,20 +315,9 @@ class Placer {
       TRY(copy_elements(from, row, unit));
       return add_copy(row, to, unit.name);
     }
-    const Dim count = value.type().element_count();
-    const Kernel kernel = copy_kernel_of(Type::tensor(value.type().dtype, {count}));
-    std::string why;
-    const auto tactics = options_.target->tactics(kernel, &why);
-    if (tactics.empty()) return internal_error("nothing can copy a value: " + why, unit.name);
-    TRY(add_job(kernel, tactics.front(), unit.name, {from}, {to}));
-    std::vector<Storage>& storages = placed_.jobs.back().storages;
-    for (Storage& storage : storages) {
-      const int buffer = storage.buffer;
-      const Dim offset = storage.offset;
-      storage = dense_storage(Format::plain(value.type().dtype, 1), {count}, buffer);
-      storage.offset = offset;
-    }
-    return {};
+    const Type row = Type::tensor(value.type().dtype, {value.type().element_count()});
+    const Storage storage = dense_storage(Format::plain(row.dtype, 1), row.dims);
+    return add_copy(copy_of(row, storage, storage), from, to, unit.name);
   }
 
   bool is_row(int number) const {

@@ -1,9 +1,14 @@
 #include "schedule/timing_cache.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <filesystem>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -12,6 +17,24 @@ namespace burnish {
 namespace {
 
 constexpr int kFormat = 1;
+
+// Other processes that add their times to the file wait here; where a file system has no locks, the last one's stay.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::string& path) {
+    const std::string folder = std::filesystem::path(path).parent_path().string();
+    fd_ = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd_ >= 0) ::flock(fd_, LOCK_EX);
+  }
+  ~FolderLock() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int fd_;
+};
 
 }  // namespace
 
@@ -30,6 +53,7 @@ void TimingCache::add(const std::string& processor, const std::string& problem, 
                       const std::string& tactic, double seconds) {
   Entry& entry = timings_[processor][problem];
   if (entry.text.empty()) entry.text = text;
+  seconds = std::max(seconds, 1e-9);  // a coarse clock's 0 is no time
   const auto [found, fresh] = entry.seconds.emplace(tactic, seconds);
   if (!fresh && found->second <= seconds) return;
   found->second = seconds;
@@ -47,6 +71,7 @@ Result<TimingCache> TimingCache::load(const std::string& path) {
   struct stat status;
   if (::stat(path.c_str(), &status) != 0 && errno == ENOENT) return cache;
   const std::string text = TRY(read_file(path));
+  if (text.empty()) return cache;
   const auto damaged = [&](const char* what) {
     return refused(what, path, "name another file, or delete this one: it will be made again");
   };
@@ -73,7 +98,13 @@ Result<TimingCache> TimingCache::load(const std::string& path) {
   return cache;
 }
 
+Status TimingCache::writable(const std::string& path) {
+  TRY(AtomicFile::create(path));
+  return {};
+}
+
 Status TimingCache::save(const std::string& path) const {
+  const FolderLock lock(path);
   TimingCache all = TRY(load(path));
   all.merge(*this);
   Json timings = Json::object();

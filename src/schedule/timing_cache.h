@@ -14,6 +14,8 @@ class TimingCache {
  public:
   // A file that is not there is an empty cache.
   static Result<TimingCache> load(const std::string& path);
+  // Whether save() could put a file there: asked before anything is timed.
+  static Status writable(const std::string& path);
   // Adds what the file at `path` holds by then, and replaces it.
   Status save(const std::string& path) const;
 

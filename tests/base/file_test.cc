@@ -38,6 +38,17 @@ TEST_F(Files, AreWrittenWhole) {
   EXPECT_EQ(names(), std::set<std::string>{"a"});
 }
 
+TEST_F(Files, WhatALinkLeadsToIsReplaced) {
+  ASSERT_TRUE(write_file(path("a"), "old"));
+  fs::create_symlink("a", path("link"));
+  ASSERT_TRUE(write_file(path("link"), "new"));
+  EXPECT_TRUE(fs::is_symlink(path("link")));
+  EXPECT_EQ(read_file(path("a")).value(), "new");
+  fs::create_symlink("later", path("ahead"));
+  ASSERT_TRUE(write_file(path("ahead"), "made"));
+  EXPECT_EQ(read_file(path("later")).value(), "made");
+}
+
 TEST_F(Files, PermissionsFollowTheMask) {
   const mode_t old = ::umask(027);
   ASSERT_TRUE(write_file(path("a"), "text"));

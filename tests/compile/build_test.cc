@@ -3,6 +3,7 @@
 #include "compile/build.h"
 
 #include <cmath>
+#include <cstring>
 #include <numeric>
 
 #include <gtest/gtest.h>
@@ -137,6 +138,39 @@ TEST(Build, ConcatOfBranches) {
              %e: f32[N,64,6,6] = concat(%d, %x) {axis = 1}
              %f: f32[N,64,6,6] = relu(%e)
              return %f, %d })");
+}
+
+// Copies and views move bits, also of what no code computes with.
+TEST(Build, EveryDtypeIsCopied) {
+  for (const DType dtype : all_dtypes()) {
+    if (dtype == DType::string) continue;
+    const std::string t(name(dtype));
+    const auto graph = read_graph("graph @main(%x: " + t + "[2,3], %y: " + t + "[N,3]) { %c: " + t +
+                                  "[N + 2,3] = concat(%x, %y) {axis = 0}  %t: " + t +
+                                  "[3,N + 2] = transpose(%c) {permutation = [1, 0]}  %z: " + t +
+                                  "[3 * N + 6] = reshape(%t) {shape = dims[3 * N + 6]}  return %c, %z }");
+    ASSERT_NE(graph, nullptr);
+    auto built = build(graph->clone(), {});
+    ASSERT_TRUE(built.has_value()) << built.error().message();
+    EXPECT_EQ(built->reference_nodes, 0) << t;
+    std::vector<RuntimeValue> inputs;
+    for (const int64_t rows : {2, 4}) {
+      Tensor tensor = *Tensor::allocate(dtype, {rows, 3});
+      for (std::size_t i = 0; i < tensor.byte_size(); ++i)
+        tensor.mutable_data()[i] = static_cast<std::byte>(bit_width(dtype) == 1 ? i % 2 : (i * 7 + 1) % 4);
+      inputs.emplace_back(std::move(tensor));
+    }
+    const auto expected = interpret(*graph, inputs);
+    ASSERT_TRUE(expected.has_value()) << expected.error().message();
+    Context context(*Executor::create(built->program), nullptr);
+    const auto found = context.run(inputs);
+    ASSERT_TRUE(found.has_value()) << found.error().message();
+    for (std::size_t i = 0; i < 2; ++i) {
+      const Tensor &got = (*found)[i].tensor(), &want = (*expected)[i].tensor();
+      ASSERT_EQ(got.type(), want.type());
+      EXPECT_EQ(std::memcmp(got.data(), want.data(), want.byte_size()), 0) << t;
+    }
+  }
 }
 
 TEST(Build, ViewsOfViews) {

@@ -155,6 +155,9 @@ TEST(LateSizes, Views) {
   agrees(reshape, {x, integers({-1, 1, 1})});
   is_refused(reshape, {x, integers({5, -1, 1})});
   is_refused(reshape, {x, integers({2, 3, 5})});
+  const Built open = built("graph @main(%x: f32[A,B], %s: i64[2]) { %y = dynamic_reshape(%x, %s) return %y }");
+  for (const std::vector<int64_t>& dims : std::vector<std::vector<int64_t>>{{1, 1}, {0, 3}, {2, 3}})
+    is_refused(open, {counted(DType::f32, dims), integers({-1, -1})});
   const Built unsqueeze = built("graph @main(%x: f32[2,3,4], %a: i64[2]) { %y = dynamic_unsqueeze(%x, %a) return %y }");
   agrees(unsqueeze, {x, integers({0, 4})});
   agrees(unsqueeze, {x, integers({-1, 1})});

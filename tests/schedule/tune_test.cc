@@ -4,6 +4,8 @@
 
 #include <filesystem>
 
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include "base/file.h"
@@ -152,9 +154,30 @@ TEST_F(TuneTest, CachesAreMerged) {
   EXPECT_FALSE(both->changed());
 }
 
+TEST_F(TuneTest, AnEmptyFileIsAnEmptyCache) {
+  ASSERT_TRUE(write_file(path("empty.json"), "").has_value());
+  EXPECT_TRUE(TimingCache::load(path("empty.json")).has_value());
+  EXPECT_TRUE(TimingCache::writable(path("empty.json")).has_value());
+  EXPECT_FALSE(TimingCache::writable(path("missing/empty.json")).has_value());
+}
+
+TEST_F(TuneTest, SeveralWritersLoseNothing) {
+  std::vector<std::thread> writers;
+  for (int i = 0; i < 8; ++i)
+    writers.emplace_back([this, i] {
+      TimingCache cache;
+      cache.add("here", "p" + std::to_string(i), "convolution", "direct", 1e-6);
+      EXPECT_TRUE(cache.save(path("c.json")).has_value());
+    });
+  for (std::thread& writer : writers) writer.join();
+  const auto all = TimingCache::load(path("c.json"));
+  ASSERT_TRUE(all.has_value()) << all.error().message();
+  for (int i = 0; i < 8; ++i) EXPECT_TRUE(all->find("here", "p" + std::to_string(i), "direct")) << i;
+}
+
 TEST_F(TuneTest, DamagedCachesAreRefused) {
   for (const char* text :
-       {"", "[", "{}", R"({"burnish_timings": 2, "timings": {}})", R"({"burnish_timings": 1})",
+       {" ", "[", "{}", R"({"burnish_timings": 2, "timings": {}})", R"({"burnish_timings": 1})",
         R"({"burnish_timings": 1, "timings": {"here": {"p": {"problem": "x"}}}})",
         R"({"burnish_timings": 1, "timings": {"here": {"p": {"problem": "x", "microseconds": {"t": -1}}}}})",
         R"({"burnish_timings": 1, "timings": {"here": {"p": {"problem": 3, "microseconds": {}}}}})"}) {

@@ -78,6 +78,7 @@ struct Range8 {
 // Of strided tensors everything that could be touched.
 Range8 memory_of(const TensorView& view) {
   if (view.strides.empty()) return {view.data, view.data + byte_extent(view)};
+  if (std::ranges::find(view.dims, 0) != view.dims.end()) return {view.data, view.data};
   int64_t low = 0, high = 0;
   for (std::size_t d = 0; d < view.dims.size(); ++d) {
     const int64_t reach = view.strides[d] * (view.dims[d] - 1);
@@ -171,7 +172,7 @@ class Run {
   }
 
  private:
-  // All or nothing: what was made is kept here until no step can fail any more.
+  // All or nothing: what was made is kept here until no step can fail any more, but for the callers' own tensors.
   Done deliver(std::vector<RuntimeValue>& results, CallerMemory* memory, burnish_result* outputs) {
     struct Free {
       void operator()(DLManagedTensorVersioned* managed) const { managed->deleter(managed); }
@@ -180,16 +181,18 @@ class Run {
     for (std::size_t i = 0; i < wanted_.size(); ++i) {
       const ValueDescription& value = context_.engine->outputs[wanted_[i]];
       const std::string where = "output '" + value.name + "'";
-      RuntimeValue& result = results[wanted_[i]];
+      const RuntimeValue& result = results[wanted_[i]];
       if (!result.is_tensor())
         return refused("the result is a " + value.type_text + ", not a tensor", where,
                        "ask for outputs that are tensors");
-      Tensor& tensor = result.tensor();
+      if (into_[i] && result.tensor().dims() != into_[i]->dims)
+        return usage_error("the result is " + result.tensor().type().text() + ", but the tensor to write it to is " +
+                               into_[i]->text(),
+                           where, "give a tensor of the result's shape, or none");
+    }
+    for (std::size_t i = 0; i < wanted_.size(); ++i) {
+      Tensor& tensor = results[wanted_[i]].tensor();
       if (into_[i]) {
-        if (tensor.dims() != into_[i]->dims)
-          return usage_error(
-              "the result is " + tensor.type().text() + ", but the tensor to write it to is " + into_[i]->text(), where,
-              "give a tensor of the result's shape, or none");
         TRY(store(tensor, *into_[i]));
         continue;
       }

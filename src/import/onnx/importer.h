@@ -49,14 +49,19 @@ class Importer {
   Result<Type> type(const TypeProto& proto, Graph& graph);
   const ImportOptions& options() const { return options_; }
 
-  // The dims (and ranks) of what a body carries that had to be made unknown. A loop within a loop is read in each round
-  // of the outer one: it starts from what it found before, or the rounds would multiply with every level.
-  struct Widened {
-    bool rank = false;
-    std::vector<bool> dims;
+  // What a loop carries that had to be made unknown, and the same of the loops in its body, in the order in which they
+  // are read. An inner loop is read in each round of the outer one: it starts from what it found before, or the rounds
+  // would multiply with every level.
+  struct LoopMemory {
+    struct Widened {
+      bool rank = false;
+      std::vector<bool> dims;
+    };
+    std::vector<Widened> carried;
+    std::vector<LoopMemory> inner;
+    std::size_t next = 0;  // of `inner`
   };
-  std::map<const GraphProto*, std::vector<Widened>> widened;  // of the loops within the outermost one being read
-  int open_loops = 0;
+  LoopMemory* loop = nullptr;  // that is being read
 
  private:
   Status read_opsets();

@@ -150,10 +150,12 @@ struct Loop {
   std::size_t carried, shift;
 };
 
+using Widened = Importer::LoopMemory::Widened;
+
 // Makes unknown what an earlier reading of the same body did.
-void widen_again(Loop& loop, const std::vector<Importer::Widened>& before, std::set<std::string, std::less<>>& widened,
+void widen_again(Loop& loop, const std::vector<Widened>& before, std::set<std::string, std::less<>>& widened,
                  Graph& graph) {
-  for (std::size_t k = 0; k < loop.carried; ++k) {
+  for (std::size_t k = 0; k < std::min(loop.carried, before.size()); ++k) {
     Type& input = loop.inputs[loop.first + k];
     if (!input.is_ranked_tensor()) continue;
     if (before[k].rank) {
@@ -168,8 +170,8 @@ void widen_again(Loop& loop, const std::vector<Importer::Widened>& before, std::
   }
 }
 
-std::vector<Importer::Widened> widened_of(const Loop& loop, const std::set<std::string, std::less<>>& widened) {
-  std::vector<Importer::Widened> result(loop.carried);
+std::vector<Widened> widened_of(const Loop& loop, const std::set<std::string, std::less<>>& widened) {
+  std::vector<Widened> result(loop.carried);
   for (std::size_t k = 0; k < loop.carried; ++k) {
     const Type& input = loop.inputs[loop.first + k];
     result[k].rank = input.is_tensor() && !input.ranked;
@@ -184,20 +186,20 @@ std::vector<Importer::Widened> widened_of(const Loop& loop, const std::set<std::
 // Reads the body until its carried types hold for every iteration.
 Result<Node*> read_loop(NodeContext& c, const GraphProto& body, Loop& loop) {
   Importer& importer = c.importer();
-  struct Open {
-    Importer& importer;
-    ~Open() {
-      if (--importer.open_loops == 0) importer.widened.clear();
-    }
-  } open{importer};
-  ++importer.open_loops;
+  Importer::LoopMemory* const around = importer.loop;
+  Importer::LoopMemory outermost;
+  if (around != nullptr && around->next == around->inner.size()) around->inner.emplace_back();
+  Importer::LoopMemory& memory = around == nullptr ? outermost : around->inner[around->next++];
   std::set<std::string, std::less<>> widened;
-  if (const auto before = importer.widened.find(&body); before != importer.widened.end())
-    widen_again(loop, before->second, widened, *c.scope().graph);
+  widen_again(loop, memory.carried, widened, *c.scope().graph);
   for (int round = 0; round < 16; ++round) {
     Node* node = add_owner(c, loop.op, loop.attributes);
     Graph& region = node->add_region("body");
-    TRY(c.importer().read_region(body, c.scope(), region, loop.inputs));
+    memory.next = 0;
+    importer.loop = &memory;
+    Status read = importer.read_region(body, c.scope(), region, loop.inputs);
+    importer.loop = around;
+    TRY(std::move(read));
     if (region.outputs().size() < loop.shift + loop.carried) return c.error("the body has too few outputs");
     bool stable = true;
     for (std::size_t k = 0; k < loop.carried; ++k) {
@@ -208,7 +210,7 @@ Result<Node*> read_loop(NodeContext& c, const GraphProto& body, Loop& loop) {
       stable &= *same;
     }
     if (stable) {
-      importer.widened[&body] = widened_of(loop, widened);
+      memory.carried = widened_of(loop, widened);
       return node;
     }
     c.scope().graph->erase(node);
