@@ -235,7 +235,7 @@ typedef struct burnish_argument {
 /* An output of a run: written into `into` where given, else into new memory that `made` owns. */
 typedef struct burnish_result {
   const char* name; /* NULL: the output at this place */
-  DLTensor* into; /* after an error its elements may be anything */
+  DLTensor* into;   /* after an error its elements may be anything */
   DLManagedTensorVersioned* made;
 } burnish_result;
 

@@ -28,7 +28,8 @@ void add_graph_flags(CLI::App& app, BuildFlags& flags) {
 
 void add_build_flags(CLI::App& app, BuildFlags& flags) {
   add_graph_flags(app, flags);
-  app.add_option("--cpu", flags.cpu, "host, portable, x86-64-v2, -v3, -v4, -v4+vnni, -v4+vnni+bf16, or a list")
+  app.add_option("--cpu", flags.cpu,
+                 "host, portable (code for x86-64-v3 and -v4), x86-64-v2, -v3, -v4, -v4+vnni, -v4+vnni+bf16, or a list")
       ->type_name("LIST")
       ->group(kGroup)
       ->capture_default_str();

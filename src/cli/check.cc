@@ -104,7 +104,8 @@ Result<Table> cover(Opened opened, const BuildFlags& flags) {
   Table table;
   if (!opened.unknown.empty()) {
     for (const UnknownOperator& u : opened.unknown)
-      table.add(Coverage::unknown, (u.domain.empty() ? "" : u.domain + ".") + u.op_type, "", u.node);
+      table.add(Coverage::unknown, (u.domain.empty() ? "" : u.domain + ".") + u.op_type,
+                "no operator of this name is known here", u.node);
     walk(*opened.graph, [&](Node& node) {
       if (node.definition() != nullptr && node.op() != "constant")
         table.add(Coverage::known, node.op(), "", node.source());

@@ -81,7 +81,8 @@ Result<std::vector<std::string>> write(const std::vector<Output>& outputs, const
   std::error_code code;
   fs::create_directories(folder, code);
   if (!fs::is_directory(folder))
-    return io_error("cannot make this folder" + (code ? ": " + code.message() : std::string()), folder);
+    return io_error("cannot make this folder" + (code ? ": " + code.message() : std::string()), folder,
+                    "name a folder that is there, or that can be made");
   std::vector<std::string> paths;
   std::list<AtomicFile> staged;
   std::set<std::string> taken;

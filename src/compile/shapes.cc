@@ -112,8 +112,10 @@ Status apply_shapes(Graph& graph, const InputTypes& types) {
     if (const auto name = dim.symbol_name()) graph.symbol_ranges()[std::string(*name)] = dim.range();
   }
   const auto in_place = [](Status status) -> Status {
-    if (!status) return std::unexpected(std::move(status).error().within("with the shapes given"));
-    return {};
+    if (status) return {};
+    Error error = std::move(status).error().within("with the shapes given");
+    if (error.code == ErrorCode::refused) error.code = ErrorCode::usage;
+    return std::unexpected(std::move(error));
   };
   // What the model declares for a value was said of the old sizes.
   if (others)

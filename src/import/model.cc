@@ -40,6 +40,11 @@ Status refuse_others(std::span<const std::byte> bytes, const std::string& path) 
     return refused("is a pickle: weights without a network", path, "export the model as ONNX (torch.onnx.export)");
   if (start.starts_with("\x89HDF")) return refused("is an HDF5 file", path, "export the model as ONNX (tf2onnx)");
   if (start.starts_with("\x93NUMPY")) return refused("is an array, not a model", path, remedy);
+  // The first field of an ONNX file: its number and wire type, as onnx.proto has them for ModelProto.
+  constexpr std::string_view kFirst = "\x08\x12\x1a\x22\x28\x32\x3a\x42\x72\xa2\xca\xd2";
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (!is_text_form(text) && kFirst.find(start[0]) == std::string_view::npos)
+    return refused("is neither an ONNX model, nor a graph in text form, nor an engine", path, remedy);
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <functional>
@@ -72,6 +73,23 @@ struct Plan::State {
     const uint64_t first = block * kBlockBytes, size = std::min(kBlockBytes, s.bytes - first);
     return hash64(all.subspan(first, size)) == hashes[s.first_hash + block];
   }
+  // What belongs to no section is zero: no bit of the file goes unseen.
+  Status check_gaps(uint64_t head_bytes) const {
+    std::vector<std::pair<uint64_t, uint64_t>> used = {{0, head_bytes}, {bytes.size(), bytes.size()}};
+    for (const Section& s : sections) used.emplace_back(s.offset, s.offset + s.bytes);
+    std::ranges::sort(used);
+    uint64_t end = 0;
+    for (const auto& [first, last] : used) {
+      if (first > end) {
+        const auto gap = bytes.subspan(end, first - end);
+        if (std::ranges::any_of(gap, [](std::byte b) { return b != std::byte{0}; }))
+          return damaged("the plan is damaged between byte " + std::to_string(end) + " and " + std::to_string(first));
+      }
+      end = std::max(end, last);
+    }
+    return {};
+  }
+
   Status check(const Section& s) const {
     if (signed_blocks != nullptr) TRY(signed_blocks->verify(s.offset, s.bytes));
     for (uint64_t b = 0; b < block_count(s.bytes); ++b)
@@ -219,6 +237,7 @@ Status Plan::State::read_head(std::span<const PublicKey> required) {
     if (signed_blocks != nullptr && s.kind != static_cast<uint32_t>(Kind::constants))
       TRY(keep_pages(s.offset, s.bytes));
   }
+  TRY(check_gaps(head_bytes));
   for (const Section& s : sections) {
     if (s.kind != static_cast<uint32_t>(Kind::constants) && s.kind != static_cast<uint32_t>(Kind::code)) TRY(check(s));
   }

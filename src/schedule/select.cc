@@ -342,9 +342,13 @@ class Selector {
       return fmt::format("{}{:.1f} us", is_timed(won) && !is_timed(t) ? "estimated " : "", t.seconds * 1e6);
     };
     std::string losers;
-    for (const Tactic& way : ways)
-      if (way.name != won.name && losers.find(way.name) == std::string::npos)
-        losers += fmt::format("{}{} {}", losers.empty() ? "" : ", ", way.name, time(way));
+    bool faster = false;
+    for (const Tactic& way : ways) {
+      if (way.name == won.name || losers.find(way.name) != std::string::npos) continue;
+      losers += fmt::format("{}{} {}", losers.empty() ? "" : ", ", way.name, time(way));
+      faster = faster || way.seconds < won.seconds;
+    }
+    if (faster) losers += ", where conversions of formats or derived weights would be added";
     const bool lacks_family = won.name == kPlainLoops && unit.kernel.anchor;
     notes_.push_back(
         {"select.tactic", unit.name,

@@ -190,7 +190,8 @@ Result<CpuFeatures> parse_cpu(std::string_view text) {
     }
     known += ", " + std::string(named.name);
   }
-  return usage_error("unknown processor '" + std::string(text) + "'", "--cpu", "use one of " + known);
+  return usage_error("unknown processor '" + std::string(text) + "'", "--cpu",
+                     "use portable, or one or more of " + known);
 }
 
 }  // namespace burnish

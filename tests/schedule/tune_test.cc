@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <filesystem>
-
 #include <thread>
 
 #include <gtest/gtest.h>

@@ -186,9 +186,9 @@ class Run {
         return refused("the result is a " + value.type_text + ", not a tensor", where,
                        "ask for outputs that are tensors");
       if (into_[i] && result.tensor().dims() != into_[i]->dims)
-        return usage_error("the result is " + result.tensor().type().text() + ", but the tensor to write it to is " +
-                               into_[i]->text(),
-                           where, "give a tensor of the result's shape, or none");
+        return usage_error(
+            "the result is " + result.tensor().type().text() + ", but the tensor to write it to is " + into_[i]->text(),
+            where, "give a tensor of the result's shape, or none");
     }
     for (std::size_t i = 0; i < wanted_.size(); ++i) {
       Tensor& tensor = results[wanted_[i]].tensor();

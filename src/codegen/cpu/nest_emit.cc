@@ -15,19 +15,17 @@ constexpr double kVectorsPerSecond = 4e9, kBytesPerSecond = 12e9;
 double estimate(const Nest& nest, const CpuFeatures& cpu, std::string& why) {
   auto count = [](const Dims& dims) {
     double n = 1;
-    for (const Dim& d : dims) n *= static_cast<double>(std::max<int64_t>(nominal(d), 1));
+    for (const Dim& d : dims) n *= static_cast<double>(likely(d));
     return n;
   };
   double bytes = 0;
   for (const auto& o : nest.operands) bytes += count(o.type.dims) * static_cast<double>(byte_size(o.type.dtype));
   double outer = 1;
-  for (int a : nest.outer)
-    outer *= static_cast<double>(std::max<int64_t>(nominal(nest.axes[static_cast<std::size_t>(a)].extent), 1));
+  for (int a : nest.outer) outer *= static_cast<double>(likely(nest.axes[static_cast<std::size_t>(a)].extent));
   double vectors = 0;
   for (const auto& s : nest.statements) {
     double positions = outer;
-    for (int a : s.axes)
-      positions *= static_cast<double>(std::max<int64_t>(nominal(nest.axes[static_cast<std::size_t>(a)].extent), 1));
+    for (int a : s.axes) positions *= static_cast<double>(likely(nest.axes[static_cast<std::size_t>(a)].extent));
     double cost = 1;
     std::vector<bool> seen(static_cast<std::size_t>(s.expression) + 1);
     seen.back() = true;

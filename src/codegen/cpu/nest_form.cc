@@ -407,10 +407,4 @@ std::vector<LoopForm> fill_forms(const NestOperand& operand, int number, const S
   return forms;
 }
 
-int64_t nominal(const Dim& dim, int64_t symbol) {
-  if (auto value = dim.constant()) return *value;
-  auto value = dim.evaluate([&](std::string_view) { return std::optional(symbol); });
-  return value ? *value : symbol;
-}
-
 }  // namespace burnish

@@ -69,7 +69,4 @@ Result<LoopForm> loop_form(const Nest& nest, std::span<const Storage> storages);
 // Loops that write the fill of an output's border and of its unfinished blocks.
 std::vector<LoopForm> fill_forms(const NestOperand& operand, int number, const Storage& storage);
 
-// The number with every symbol taken as `symbol`: compares sizes where only an order of magnitude matters.
-int64_t nominal(const Dim& dim, int64_t symbol = 64);
-
 }  // namespace burnish

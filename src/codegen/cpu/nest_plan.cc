@@ -33,7 +33,7 @@ class Planner {
   }
 
  private:
-  int64_t extent(int axis) const { return nominal(form_.axes[u(axis)].extent); }
+  int64_t extent(int axis) const { return likely(form_.axes[u(axis)].extent); }
 
   bool needs(int expression, const std::vector<int>& statements) const {
     std::vector<bool> seen(u(expression) + 1);
@@ -174,9 +174,9 @@ class Planner {
     auto step = [&](int axis) {
       int64_t largest = 0;
       for (int s : statements) {
-        if (form_.stores[u(s)]) largest = std::max(largest, std::abs(nominal(form_.stores[u(s)]->steps[u(axis)])) * 4);
+        if (form_.stores[u(s)]) largest = std::max(largest, std::abs(likely(form_.stores[u(s)]->steps[u(axis)])) * 4);
         for (int e : form_.loads_of(form_.nest.statements[u(s)].expression))
-          largest = std::max(largest, std::abs(nominal(form_.loads[u(e)]->steps[u(axis)])));
+          largest = std::max(largest, std::abs(likely(form_.loads[u(e)]->steps[u(axis)])));
       }
       return largest;
     };
