@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -30,7 +31,17 @@ void put(int descriptor, const std::string& text) {
   [[maybe_unused]] const auto written = ::write(descriptor, text.data(), text.size());
 }
 
+// Several threads may come to an end at once: one of them tells of it, and the others wait for the process's end.
+std::atomic<pid_t> speaker = 0;
+void speak_alone() {
+  const pid_t self = ::gettid();
+  pid_t nobody = 0;
+  if (!speaker.compare_exchange_strong(nobody, self) && nobody != self)
+    for (;;) ::pause();
+}
+
 extern "C" void on_signal(int signal) {
+  speak_alone();
   const bool cut = signal == SIGBUS;
   put(STDERR_FILENO, cut ? report->cut : report->text);
   put(STDOUT_FILENO, cut ? report->cut_object : report->object);
@@ -39,6 +50,7 @@ extern "C" void on_signal(int signal) {
 
 // From LLVM, which cannot go on (codegen/cpu/memory_end.h).
 void on_out_of_memory() {
+  speak_alone();
   put(STDERR_FILENO, report->llvm);
   put(STDOUT_FILENO, report->memory_object);
   ::_exit(exit_code(ErrorCode::memory));
@@ -96,6 +108,7 @@ void install_crash_report(int argc, char** argv, bool json) {
 }
 
 int give_up_without_memory() noexcept {
+  speak_alone();
   static constexpr char kText[] =
       "burnish: there is not enough memory; use smaller inputs or a machine with more memory\n";
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kText, sizeof kText - 1);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "cli/limits.h"
 #include "cli/stages.h"
+#include "cli/subject.h"
 #include "compile/record.h"
 
 namespace burnish::cli {
@@ -31,12 +32,17 @@ BuildOptions with_progress(Console& console, BuildOptions options) {
   return options;
 }
 
-// One line; the decisions tell the rest.
-void warn_of_references(const BuildResult& result, Fallback fallback) {
-  if (fallback != Fallback::warn || result.reference_nodes == 0) return;
-  log(LogLevel::warning,
-      fmt::format("{} of {} nodes have no kernel and run on references: `burnish explain` lists them",
-                  result.reference_nodes, result.nodes));
+// A line each; the decisions tell the rest.
+void warn_of_slowness(const BuildResult& result, Fallback fallback) {
+  if (fallback != Fallback::warn) return;
+  if (result.reference_nodes > 0)
+    log(LogLevel::warning,
+        fmt::format("{} of {} nodes have no kernel and run on references: `burnish explain` lists them",
+                    result.reference_nodes, result.nodes));
+  const StepCounts steps = count_steps(*result.images.front());
+  if (steps.plain > 0)
+    log(LogLevel::warning, fmt::format("{} of {} kernels {} {}, which are slow: `burnish check` lists them",
+                                       steps.plain, steps.kernels, steps.plain == 1 ? "is" : "are", kPlainLoops));
 }
 
 Result<Engine> load_plan(Console& console, const Opened& opened, const BuildFlags& flags, int threads) {
@@ -79,7 +85,7 @@ Result<Engine> load_plan(Console& console, const Opened& opened, const BuildFlag
     options.threads = threads;
     const BuildResult result = TRY(build(std::move(graph), options));
     console.end_progress();
-    warn_of_references(result, options.fallback);
+    warn_of_slowness(result, options.fallback);
     use(engine, result);
   }
   engine.inputs = inputs_of(*engine.program);
@@ -104,7 +110,7 @@ Result<Built> build_model(Console& console, Opened opened, const BuildFlags& fla
   auto graph = TRY(shaped_graph(std::move(opened), flags, &options.opt));
   built.result = TRY(build(std::move(graph), options));
   console.end_progress();
-  warn_of_references(built.result, options.fallback);
+  warn_of_slowness(built.result, options.fallback);
   built.seconds = since(start);
   return built;
 }

@@ -22,16 +22,20 @@ std::string isa_of(const Program& program) { return program.cpu.empty() ? "any" 
 
 StepCounts count_steps(const Program& program) {
   StepCounts counts;
+  const std::vector<KernelCode>& code = program.kernels;
   for (const Step& step : program.steps) {
     ++counts.all;
     counts.kernels += step.kind == Step::Kind::kernel;
     counts.references += step.kind == Step::Kind::reference;
+    counts.plain +=
+        step.kind == Step::Kind::kernel && code[static_cast<std::size_t>(step.code)].name.starts_with(kPlainLoops);
   }
   for (const auto& body : program.bodies) {
     const StepCounts inner = count_steps(*body);
     counts.all += inner.all;
     counts.kernels += inner.kernels;
     counts.references += inner.references;
+    counts.plain += inner.plain;
   }
   return counts;
 }

@@ -15,6 +15,7 @@ namespace burnish::cli {
 
 struct StepCounts {
   int64_t all = 0, kernels = 0, references = 0;
+  int64_t plain = 0;  // kernels that are plain loops
 };
 
 class Subject {
