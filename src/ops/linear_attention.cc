@@ -34,6 +34,11 @@ Result<Shape> shape_of(const NodeView& n) {
   s.value_width = floordiv(v[2], s.kv_heads);
   if (n.has(kDecay) != s.gated) return n.error("decay belongs to the gated rules alone");
   if (n.has(kBeta) != s.delta) return n.error("beta belongs to the delta rules alone");
+  for (const Operand i : {kDecay, kBeta})
+    if (n.has(i) && TRY(dims_of(n, i)).size() != 3)
+      return n.error("decay and beta must be [batch, steps, heads or heads * width]");
+  if (n.has(kPast) && TRY(dims_of(n, kPast)).size() != 4)
+    return n.error("the past state must be [batch, heads, width, width of a value]");
   const auto same = [](const Dim& a, const Dim& b) { return equal(a, b) != Truth::no; };
   if (!same(k[0], q[0]) || !same(v[0], q[0]) || !same(k[1], q[1]) || !same(v[1], q[1]) ||
       !same(k[2], s.width * s.kv_heads))
@@ -43,8 +48,8 @@ Result<Shape> shape_of(const NodeView& n) {
 
 Status infer(InferContext& n) {
   const DType dtype = n.type(kQ).dtype, state = n.has(kPast) ? n.type(kPast).dtype : dtype;
-  for (std::size_t i = 0; i < 3; ++i) {
-    if (n.type(i).is_ranked_tensor()) continue;
+  for (std::size_t i = 0; i <= kBeta; ++i) {
+    if (!n.has(i) || n.type(i).is_ranked_tensor()) continue;
     n.result(0, Type::unranked(dtype));
     n.result(1, Type::unranked(state));
     return {};
