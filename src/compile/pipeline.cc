@@ -24,10 +24,12 @@ constexpr PassRow kPasses[] = {
     {"decompose", "cse", kOptional, passes::common_subexpressions},
     {"decompose", "algebra", kOptional, passes::algebra},
     {"decompose", "fold_batch_norm", kOptional, passes::fold_batch_norm},
+    {"decompose", "transposed_convolutions", kOptional, passes::transposed_convolutions},
     {"decompose", "move_transposes", kOptional, passes::move_transposes},
 
     {"late", "sizes", kOptional, passes::late_sizes},
     {"late", "composites", kRequired, passes::decompose},
+    {"late", "transposed_convolutions", kOptional, passes::transposed_convolutions},
     {"late", "fold_shapes", kOptional, passes::fold_shapes},
     {"late", "fold_constants", kOptional, passes::fold_constants},
     {"late", "remove_noops", kOptional, passes::remove_noops},

@@ -30,7 +30,8 @@ Result<bool> move_transposes(Graph&, const PassContext&);  // transposes and res
 Result<bool> algebra(Graph&, const PassContext&);          // table of rules, passes/algebra_rules.h
 Result<bool> recognise(Graph&, const PassContext&);        // attention, norms, GELU, hard-swish ... spelled out
 Result<bool> decompose(Graph&, const PassContext&);        // composites -> core, except `keep`
-Result<bool> late_sizes(Graph&, const PassContext&);       // sizes that depend on data: computed, and bound to symbols
+Result<bool> transposed_convolutions(Graph&, const PassContext&);  // as convolutions of their phases
+Result<bool> late_sizes(Graph&, const PassContext&);  // sizes that depend on data: computed, and bound to symbols
 }  // namespace passes
 
 }  // namespace burnish

@@ -133,10 +133,10 @@ class Check(ProgramTest):
         self.assertEqual([r["operator"] for r in report["operators"] if r["coverage"] == "reference"], ["unique"])
 
     def test_plain_loops(self):
-        model = self.model("""graph @main(%x: f64[8,8], %y: f64[8,8], %z: f32[1,4,5,5], %w: f32[4,3,3,3]) {
+        model = self.model("""graph @main(%x: f64[8,8], %y: f64[8,8], %z: f64[1,4,5,5], %w: f64[4,3,3,3]) {
   %p: f64[8,8] = matmul(%x, %y) from "the product"
   %a: f64[8,8] = relu(%p) from "after it"
-  %t: f32[1,3,11,11] = convolution_transpose(%z, %w) {strides = [2, 2], dilations = [1, 1], pads = [0, 0, 0, 0],
+  %t: f64[1,3,11,11] = convolution_transpose(%z, %w) {strides = [2, 2], dilations = [1, 1], pads = [0, 0, 0, 0],
     output_padding = [0, 0]} from "the transposed"
   return %a, %t
 }

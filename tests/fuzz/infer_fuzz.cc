@@ -30,6 +30,7 @@ constexpr PassRow kSimplify[] = {
     {"simplify", "fold_batch_norm", false, passes::fold_batch_norm},
     {"simplify", "move_transposes", false, passes::move_transposes},
     {"decompose", "composites", true, passes::decompose},
+    {"decompose", "transposed_convolutions", false, passes::transposed_convolutions},
     {"decompose", "fold_shapes", false, passes::fold_shapes},
     {"decompose", "fold_constants", false, passes::fold_constants},
     {"decompose", "algebra", false, passes::algebra},

@@ -76,6 +76,7 @@ PassFunction find_pass(std::string_view name) {
       {"algebra", passes::algebra},
       {"recognise", passes::recognise},
       {"decompose", passes::decompose},
+      {"transposed_convolutions", passes::transposed_convolutions},
       {"late_sizes", passes::late_sizes},
   };
   for (const auto& [known, pass] : kPasses)
