@@ -18,6 +18,11 @@ Status check(const NodeView& c) {
   if (!missing.empty() && missing.size() != n) return c.error("missing_true needs a number per node");
   const auto leaves = static_cast<int64_t>(c.ints("leaf_targets").size());
   if (c.tensor("leaf_weights").elements() != leaves) return c.error("leaf_weights needs a number per leaf");
+  const Ints& counts = c.ints("leaf_counts");
+  if (!counts.empty() && static_cast<int64_t>(counts.size()) != leaves)
+    return c.error("leaf_counts needs a number per leaf");
+  for (int64_t count : counts)
+    if (count < 0 || count > leaves) return c.error("a leaf of " + std::to_string(count) + " scores");
   const int64_t targets = c.integer("targets");
   if (targets < 1 || targets > Range::kMax) return c.error("targets must be positive");
   for (int64_t t : c.ints("leaf_targets"))

@@ -1,5 +1,8 @@
+#include <filesystem>
+
 #include <gtest/gtest.h>
 
+#include "base/file.h"
 #include "runtime/executor.h"
 #include "tests/support/read_graph.h"
 
@@ -200,16 +203,17 @@ TEST(Interpret, OneNode) {
   EXPECT_EQ((*result)[0].tensor().text(), f32({2}, {-1, 2}).text());
 }
 
-// Found by fuzzing (tests/fuzz/corpus/infer): decompositions read dims that nothing had asked for.
-TEST(Interpret, RanksOfOptionalOperandsAreChecked) {
-  auto graph = parse_graph(R"(graph @main(%q: f32[2,3,8], %k: f32[2,3,8], %v: f32[2,3,8], %b: f32[2,32]) {
-    %y: f32[2,3,8] = linear_attention(%q, %k, %v, _, _, %b) {kv_heads = 2, q_heads = 2, rule = "delta"}
-    return %y })");
-  ASSERT_TRUE(graph.has_value()) << graph.error().message();
-  ops::bind_operators(**graph);
-  const Status inferred = ops::infer(**graph);
-  ASSERT_FALSE(inferred.has_value());
-  EXPECT_EQ(inferred.error().code, ErrorCode::refused);
+// Found by fuzzing: operands and attributes of sizes that nothing had asked for.
+TEST(Interpret, WhatFuzzingFoundIsRefused) {
+  for (const auto& entry : std::filesystem::directory_iterator("tests/fuzz/corpus/infer")) {
+    SCOPED_TRACE(entry.path());
+    auto graph = parse_graph(*read_file(entry.path().string()));
+    ASSERT_TRUE(graph.has_value()) << graph.error().message();
+    ops::bind_operators(**graph);
+    const Status inferred = ops::infer(**graph);
+    ASSERT_FALSE(inferred.has_value());
+    EXPECT_EQ(inferred.error().code, ErrorCode::refused);
+  }
 }
 
 }  // namespace
