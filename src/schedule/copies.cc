@@ -4,19 +4,8 @@
 #include <optional>
 
 namespace burnish {
-namespace {
 
-// Elements that lie one step apart, in both storages.
-struct Run {
-  Dim extent, from, to;
-};
-
-bool in_pieces(const Format& format) {
-  return std::ranges::any_of(format.blocks, [](int64_t b) { return b > 1; }) ||
-         std::ranges::any_of(format.border, [](int64_t b) { return b > 0; });
-}
-
-Kernel kernel_of(const Type& type) {
+Kernel copy_kernel(const Type& type) {
   Kernel kernel;
   Nest& nest = kernel.nest;
   const int x = nest.add_operand("x", type), y = nest.add_operand("y", type, true);
@@ -28,6 +17,18 @@ Kernel kernel_of(const Type& type) {
   }
   nest.store(y, index, nest.load(x, index));
   return kernel;
+}
+
+namespace {
+
+// Elements that lie one step apart, in both storages.
+struct Run {
+  Dim extent, from, to;
+};
+
+bool in_pieces(const Format& format) {
+  return std::ranges::any_of(format.blocks, [](int64_t b) { return b > 1; }) ||
+         std::ranges::any_of(format.border, [](int64_t b) { return b > 0; });
 }
 
 DType bits_of(DType dtype) {
@@ -81,7 +82,7 @@ std::optional<Copy> rows_of(const Type& type, const Storage& from, const Storage
   }
   const Format format = Format::plain(type.dtype, static_cast<int64_t>(dims.size()));
   for (Dims& list : strides) copy.storages.push_back({.format = format, .strides = std::move(list)});
-  copy.kernel = kernel_of(Type::tensor(type.dtype, std::move(dims)));
+  copy.kernel = copy_kernel(Type::tensor(type.dtype, std::move(dims)));
   return copy;
 }
 
@@ -97,7 +98,7 @@ Copy copy_of(const Type& type, const Storage& from, const Storage& to) {
     for (Storage& storage : storages) split(storage);
   }
   if (auto rows = rows_of(bits, storages[0], storages[1])) return std::move(*rows);
-  return {kernel_of(bits), std::move(storages), {}};
+  return {copy_kernel(bits), std::move(storages), {}};
 }
 
 }  // namespace burnish

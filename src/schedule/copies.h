@@ -10,6 +10,9 @@
 
 namespace burnish {
 
+// Element by element, in the order of the dims.
+Kernel copy_kernel(const Type& type);
+
 // Copies move bits: what no code computes with (complex, f8, 4- and 2-bit types) goes as integers of its size.
 struct Copy {
   Kernel kernel;

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "schedule/copies.h"
 #include "tests/codegen/nest_harness.h"
 
 namespace burnish {

@@ -108,18 +108,4 @@ Result<Emitted> emit_nest(const Kernel& kernel, const Tactic& tactic, std::span<
   return emitted;
 }
 
-Kernel copy_kernel(const Type& type) {
-  Kernel kernel;
-  Nest& nest = kernel.nest;
-  const int x = nest.add_operand("x", type), y = nest.add_operand("y", type, true);
-  std::vector<Index> index;
-  for (int64_t d = 0; d < type.rank(); ++d) {
-    const int axis = nest.add_axis("i" + std::to_string(d), type.dims[static_cast<std::size_t>(d)]);
-    nest.outer.push_back(axis);
-    index.push_back(at(axis));
-  }
-  nest.store(y, index, nest.load(x, index));
-  return kernel;
-}
-
 }  // namespace burnish

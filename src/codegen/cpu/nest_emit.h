@@ -21,7 +21,4 @@ std::vector<Tactic> nest_tactics(const Kernel& kernel, const CpuFeatures& cpu, s
 Result<Emitted> emit_nest(const Kernel& kernel, const Tactic& tactic, std::span<const Storage> storages,
                           const CpuFeatures& cpu, const JitOptions& options = {});
 
-// A value moved from one storage to another: the nest of a conversion of format.
-Kernel copy_kernel(const Type& type);
-
 }  // namespace burnish

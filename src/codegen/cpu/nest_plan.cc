@@ -33,6 +33,11 @@ class Planner {
   }
 
  private:
+  // Of neighbours along an axis: 0 where it does not move, and steps back are as far as steps ahead.
+  static int64_t distance(const Dim& step) {
+    const auto known = step.constant();
+    return known ? std::abs(*known) : std::max(likely(step), likely(Dim(0) - step));
+  }
   int64_t extent(int axis) const { return likely(form_.axes[u(axis)].extent); }
 
   bool needs(int expression, const std::vector<int>& statements) const {
@@ -174,9 +179,9 @@ class Planner {
     auto step = [&](int axis) {
       int64_t largest = 0;
       for (int s : statements) {
-        if (form_.stores[u(s)]) largest = std::max(largest, std::abs(likely(form_.stores[u(s)]->steps[u(axis)])) * 4);
+        if (form_.stores[u(s)]) largest = std::max(largest, distance(form_.stores[u(s)]->steps[u(axis)]) * 4);
         for (int e : form_.loads_of(form_.nest.statements[u(s)].expression))
-          largest = std::max(largest, std::abs(likely(form_.loads[u(e)]->steps[u(axis)])));
+          largest = std::max(largest, distance(form_.loads[u(e)]->steps[u(axis)]));
       }
       return largest;
     };
