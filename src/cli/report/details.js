@@ -116,4 +116,6 @@ function showSummary() {
       `${machine.vector_bits} bits; reads ` +
       machine.reading.map((r) => `${(r.bytes_per_second / 1e9).toFixed(0)} GB/s of ${bytesText(r.bytes)}`).join(", ") + "."
     : "The peaks of this processor were not measured.";
+  if (latency.p90 > 1.3 * latency.min)
+    byId("machine").textContent += " The runs differ much, as they do when something else uses the processor.";
 }

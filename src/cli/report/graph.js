@@ -35,7 +35,7 @@ function drawGraph(pane, tools, boxes) {
     groups.push(group);
   });
   pane.append(svg);
-  if (height > 3000) pane.closest(".columns").classList.add("tall");
+  if (height > 3000) pane.closest("section").classList.add("tall");  // more than paper has room for
 
   let scale = Math.min(1, Math.max(0.8, (pane.clientWidth - 4) / width));
   const zoom = (factor) => {
