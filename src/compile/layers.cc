@@ -2,12 +2,19 @@
 
 #include <algorithm>
 
+#include "base/json.h"
 #include "compile/work.h"
 
 namespace burnish {
 namespace {
 
 constexpr std::size_t kMostLosers = 16;
+
+// Names come from models: what is no UTF-8 is replaced.
+void append(std::string& list, const Json& item) {
+  list += list.empty() ? "\n" : ",\n";
+  list += item.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 Json size_json(const Dim& size) {
   if (const auto number = size.constant()) return *number;
@@ -81,7 +88,7 @@ void LayerRecords::describe_nodes(const Graph& root) {
                                  value == nullptr ? std::string() : value->type().text(), "layer", node->source(),
                                  "from", std::move(from));
     if (const Node* owner = node->graph()->owner(); owner != nullptr) described["inside"] = numbers_.at(owner);
-    nodes_.push_back(std::move(described));
+    append(nodes_, described);
   }
 }
 
@@ -89,7 +96,7 @@ void LayerRecords::add(const std::vector<Unit>& units, const SelectOptions& sele
   const Program& program = *placed.program;
   std::vector<const KernelJob*> jobs(program.steps.size(), nullptr);
   for (const KernelJob& job : placed.jobs) jobs[job.step] = &job;
-  Json steps = Json::array();
+  std::string& steps = steps_[&program];
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
     const Unit& unit = units[placed.units[s]];
     const bool last = s + 1 == program.steps.size() || placed.units[s + 1] != placed.units[s];
@@ -104,21 +111,19 @@ void LayerRecords::add(const std::vector<Unit>& units, const SelectOptions& sele
     if (jobs[s] != nullptr) add_work(step, *jobs[s]);
     if (own && unit.kind == Unit::Kind::kernel) add_choice(step, unit, jobs[s]->tactic, selecting);
     if (unit.kind == Unit::Kind::reference) add_reference_work(step, unit);
-    steps.push_back(std::move(step));
+    append(steps, step);
   }
-  steps_[&program] = std::move(steps);
 }
 
 std::string LayerRecords::text(const Program& root) const {
-  Json programs = Json::array();
+  std::string text = "{\"nodes\": [" + nodes_ + "],\n\"programs\": [";
   const auto visit = [&](const auto& self, const Program& program) -> void {
-    programs.push_back(steps_.at(&program));
+    if (&program != &root) text += ",\n";
+    text += "[" + steps_.at(&program) + "]";
     for (const auto& body : program.bodies) self(self, *body);
   };
   visit(visit, root);
-  // Names come from models: what is no UTF-8 is replaced.
-  return json_object("nodes", nodes_, "programs", std::move(programs))
-      .dump(-1, ' ', false, Json::error_handler_t::replace);
+  return text + "]}";
 }
 
 }  // namespace burnish

@@ -12,7 +12,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/json.h"
 #include "schedule/place.h"
 
 namespace burnish {
@@ -28,8 +27,9 @@ class LayerRecords {
  private:
   void describe_nodes(const Graph& graph);
   std::unordered_map<const Node*, int> numbers_;
-  Json nodes_ = Json::array();
-  std::unordered_map<const Program*, Json> steps_;
+  // Lists as text: of large graphs they would take much memory otherwise.
+  std::string nodes_;
+  std::unordered_map<const Program*, std::string> steps_;
 };
 
 }  // namespace burnish
