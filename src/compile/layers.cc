@@ -1,6 +1,9 @@
 #include "compile/layers.h"
 
 #include <algorithm>
+#include <cstdlib>
+
+#include <fmt/format.h>
 
 #include "base/json.h"
 #include "compile/work.h"
@@ -15,6 +18,9 @@ void append(std::string& list, const Json& item) {
   list += list.empty() ? "\n" : ",\n";
   list += item.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
+
+// Six digits: times that come from a cache differ in the last bit from those that went into it, and plans must not.
+double rounded(double seconds) { return std::strtod(fmt::format("{:.6g}", seconds).c_str(), nullptr); }
 
 Json size_json(const Dim& size) {
   if (const auto number = size.constant()) return *number;
@@ -41,12 +47,12 @@ void add_choice(Json& step, const Unit& unit, const Tactic& won, const SelectOpt
     if (tactic.name == won.name) timed = timed || was_timed(t);
     if (std::ranges::find(seen, tactic.name) != seen.end() || !is_allowed(unit, tactic, selecting)) continue;
     seen.push_back(tactic.name);
-    Json loser = json_object("tactic", tactic.name, "seconds", tactic.seconds);
+    Json loser = json_object("tactic", tactic.name, "seconds", rounded(tactic.seconds));
     if (was_timed(t)) loser["timed"] = true;
     if (losers.size() < kMostLosers) losers.push_back(std::move(loser));
   }
   step["why"] = won.why;
-  step["seconds"] = won.seconds;
+  step["seconds"] = rounded(won.seconds);
   if (timed) step["timed"] = true;
   if (!losers.empty()) step["losers"] = std::move(losers);
 }
