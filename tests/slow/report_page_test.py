@@ -37,6 +37,43 @@ def browser():
 
 CHROMIUM, WHY_NOT = browser()
 
+# What a user does, at the end of the page; what came of it is left in an attribute.
+ACTIONS = """<script>
+const seen = {};
+const rowsShown = () => [...document.querySelectorAll("#layers tbody tr")].map((row) => Number(row.dataset.id));
+const press = (element, key) => element.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+const at = (canvas, type, x, y) => {
+  const box = canvas.getBoundingClientRect();
+  canvas.dispatchEvent(new PointerEvent(type, {clientX: box.left + x, clientY: box.top + y, bubbles: true}));
+};
+seen.byGain = rowsShown();
+document.querySelectorAll("#layers tbody tr")[2].click();
+seen.clicked = chosen;
+press(document.querySelector("#layers tr.chosen"), "ArrowDown");
+seen.down = chosen;
+document.querySelector("#layers th button").click();
+seen.byStep = rowsShown();
+byId("filter").value = "layer two";
+byId("filter").dispatchEvent(new Event("input"));
+seen.filtered = rowsShown();
+choose(0, null);
+press(byId("timeline"), "ArrowRight");
+seen.next = chosen;
+const last = report.timeline.events.at(-1);
+showTimeline(last.start_ms, last.start_ms + last.ms);
+at(byId("timeline"), "pointerup", 400, 40);
+seen.timeline = chosen;
+const buffer = report.memory.buffers[0], place = memoryPlace();
+at(byId("memory"), "click", place.x(buffer.first) + 1, place.y(buffer.offset + buffer.bytes / 2));
+seen.memory = chosen;
+document.querySelectorAll("#after g.node:not(.input)")[1].dispatchEvent(new MouseEvent("click", {bubbles: true}));
+seen.graph = chosen;
+byId("theme").click();
+seen.theme = document.documentElement.dataset.theme;
+document.documentElement.dataset.seen = JSON.stringify(seen);
+</script>
+"""
+
 
 def deep_model(layers: int) -> str:
     """A network of so many layers that nothing fuses, with a branch that is joined again every tenth."""
@@ -122,6 +159,27 @@ class Page(unittest.TestCase):
         self.assertGreaterEqual(len(report["profile"]["layers"]), 900)
         self.check(report, 500)
         self.screenshot("#layer=500", "thousand.png")
+
+    def test_actions(self) -> None:
+        model = self.folder / "m.txt"
+        model.write_text("graph @main(%x: f32[64,256]) {\n  %a: f32[64,256] = softmax(%x) from \"layer one\"\n"
+                         "  %b: f32[64,256] = softmax(%a) from \"layer two\"\n  %c: f32[64,256] = softmax(%b) from "
+                         "\"layer three\"\n  %d: f32[64,256] = softmax(%c) from \"layer four\"\n  return %d\n}\n",
+                         encoding="utf-8")
+        report = self.bench(model)
+        file = self.folder / "page.html"
+        page = file.read_text(encoding="utf-8")
+        file.write_text(page.replace("</body>", ACTIONS + "</body>"), encoding="utf-8")
+        found = re.search(r'data-seen="([^"]*)"', self.chromium("#light", "--dump-dom"))
+        seen = json.loads(html.unescape(found[1]))
+        gains = {layer["id"]: layer["gain_ms"] for layer in report["profile"]["layers"]}
+        by_gain = sorted(gains, key=lambda i: (-gains[i], -i))
+        self.assertEqual([gains[i] for i in seen["byGain"]], [gains[i] for i in by_gain])
+        self.assertEqual((seen["clicked"], seen["down"]), (seen["byGain"][2], seen["byGain"][3]))
+        self.assertEqual((seen["byStep"], seen["filtered"]), ([0, 1, 2, 3], [1]))
+        self.assertEqual((seen["next"], seen["timeline"], seen["graph"]), (1, 3, 1))
+        self.assertEqual(seen["memory"], report["memory"]["buffers"][0]["steps"][0])
+        self.assertEqual(seen["theme"], "dark")
 
     def test_hostile_names(self) -> None:
         name = "</script><script>document.title = 'taken'</script><b onclick=x>&amp; %\u202e"
