@@ -85,17 +85,17 @@ function startGraphs() {
   // What begins a body hangs below its loop or branch.
   const parents = (from, inside) => (from.length === 0 && inside !== undefined && inside !== null ? [inside] : from);
   const before = inputs.concat(nodes.map((node, i) => ({
-    title: node.op, second: shorten(brief(node.layer.split(" + ")[0] || node.value), 28), hint:
+    title: node.op, second: shorten(brief(node.layer.split(" + ")[0] || node.value), 26), hint:
       `${node.op}: ${node.type}\n${node.layer}` + (owner[i] < 0 ? "\nneeds no step of its own" : ""),
     kind: owner[i] < 0 ? null : kinds[owner[i]], id: owner[i],
     from: shift(parents(node.from, node.inside))})));
   const after = inputs.concat(steps.map((step, id) => ({
-    title: shorten(label(step), 27),
+    title: shorten(label(step), 26),
     second: (rows.has(id) ? timeText(rows.get(id).median_ms) + "  " : "") + howText(step),
     hint: describe(id) + (step.nodes.length > 1 ? `\n${step.nodes.length} nodes: ` +
       step.nodes.map((n) => nodes[n].op).join(", ") : ""),
     kind: kinds[id], id, from: shift(parents(step.from, step.inside))})));
-  for (const box of after) box.second = box.second.length > 29 ? box.second.slice(0, 28) + "…" : box.second;
+  for (const box of after) box.second = box.second.length > 28 ? box.second.slice(0, 27) + "…" : box.second;
   byId("before-title").textContent = `Before: ${nodes.length} nodes`;
   byId("after-title").textContent = `After: ${steps.length} steps`;
   const free = owner.filter((id) => id < 0).length;

@@ -37,17 +37,13 @@ function layOut(list) {
   const ranks = [];
   for (const place of places) (ranks[place.rank] ??= []).push(place);
   for (let r = 0; r < ranks.length; ++r) ranks[r] ??= [];
+  // Of boxes, where there are any: else every edge that passes by would bend a chain a little, always to the same side.
   const mean = (near, otherwise) => {
-    let sum = 0, count = 0;
-    for (const p of near) {
-      const pull = p.node < 0 ? 1 : 4;
-      sum += pull * p.x;
-      count += pull;
-    }
-    return count === 0 ? otherwise : sum / count;
+    const boxes = near.filter((p) => p.node >= 0), of = boxes.length > 0 ? boxes : near;
+    return of.length === 0 ? otherwise : of.reduce((sum, p) => sum + p.x, 0) / of.length;
   };
   const room = (place) => place.node < 0 ? kLane : kColumn;
-  const weight = (place) => place.node < 0 ? 1 : 8;  // long edges give way to boxes
+  const weight = (place) => place.node < 0 ? 0.001 : 1;  // long edges give way to boxes
   // Keeps an order and gives each its room, as near as can be to where it wants to be.
   const spread = (row, wish) => {
     const blocks = [];  // that touch each other; sum: wishes for the block's begin, by weight
@@ -87,7 +83,7 @@ function layOut(list) {
     }
   }
   const left = Math.min(...places.map((p) => p.x - room(p) / 2), 0), right = Math.max(...places.map((p) => p.x + room(p) / 2), 1);
-  for (const place of places) place.x -= left;
+  for (const place of places) place.x = Math.round(place.x - left);
   return {
     width: right - left, height: ranks.length * kRankHeight,
     nodes: places.slice(0, count),
