@@ -126,6 +126,7 @@ class ImageBuilder {
       if (reference_nodes_ <= 5) references_missing_ += (references_missing_.empty() ? "" : ", ") + unit.name;
     }
     const SelectOptions selecting{fusing.early, options_.forced, options_.exact, options_.derived_limit};
+    if (depth == 0) TRY(check_forced(units, selecting));
     TRY(measure(units, selecting));
     const Selection selection = TRY(select(graph, units, selecting, notes_));
     PlaceOptions placing;

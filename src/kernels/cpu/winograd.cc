@@ -241,7 +241,7 @@ class WinogradEmitter {
   // products[point][tile][channel of the block] = panel[point][tile] * weights[block][point]
   void multiply(llvm::Value* block) {
     const int64_t width = p_.block();
-    const RegisterTile product{frame_, p_.lanes, 4, p_.channels, width, 1, true};
+    const RegisterTile product{frame_, p_.lanes, 4, p_.channels, width, 1, true, p_.channels * width};
     llvm::Value* weights =
         frame_.advance(frame_.pointer(1), b_.CreateMul(block, frame_.number(p_.points() * p_.channels * width)));
     frame_.loop(
