@@ -25,11 +25,11 @@ namespace burnish {
 
 // What goes into the file beside the programs.
 struct PlanMetadata {
-  const Graph* simplified = nullptr;  // as it stood after `simplify`; may be missing
-  std::string decisions;              // JSON
-  std::string record;                 // JSON: how it was built
-  std::vector<std::string> layers;    // JSON, one an image or none: what each step does and why so
-  const SecretKey* key = nullptr;     // signs the file
+  const Graph* simplified = nullptr;     // as it stood after `simplify`; may be missing
+  std::string decisions;                 // JSON
+  std::string record;                    // JSON: how it was built
+  std::vector<std::string> layers = {};  // JSON, one an image or none: what each step does and why so
+  const SecretKey* key = nullptr;        // signs the file
 };
 
 // One program per processor level, the preferred one first. The same arguments give the same bytes.
