@@ -1,4 +1,4 @@
-#include "codegen/cpu/nest_form.h"
+#include "codegen/nest/form.h"
 
 #include <algorithm>
 

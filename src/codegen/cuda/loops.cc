@@ -1,0 +1,378 @@
+#include "codegen/cuda/loops.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "codegen/cuda/expression.h"
+
+namespace burnish {
+namespace {
+
+using Kind = ScalarExpression::Kind;
+std::size_t u(int i) { return static_cast<std::size_t>(i); }
+
+}  // namespace
+
+void CudaLoops::run() {
+  at_.index.resize(form_.axes.size());
+  if (plan_.kind == CudaPlan::Kind::tiles) return tiles();
+  items();
+  for (const auto& k : plan_.kept) {
+    const auto& g = plan_.groups[k.group];
+    const int vector = plan_.axis >= 0 ? plan_.vector : g.vector;
+    const auto type = register_type(form_.nest.expressions[u(k.expression)].dtype);
+    text_.line(fmt::format("{} k{}[{}];", type, k.expression, g.rounds * vector));
+  }
+  for (std::size_t g = 0; g < plan_.groups.size(); ++g) {
+    // What the group before has read may lie where this one writes.
+    if (g > 0 && plan_.team > 1 && !plan_.groups[g].reduce && !plan_.groups[g - 1].reduce) sync();
+    group(g);
+  }
+}
+
+Dim CudaLoops::blocks() const {
+  if (plan_.kind != CudaPlan::Kind::tiles) return ceildiv(plan_.item_count, Dim(plan_.lanes()));
+  return plan_.item_count * ceildiv(form_.axes[u(plan_.axis)].extent, Dim(kTile)) *
+         ceildiv(form_.axes[u(plan_.tile_axis)].extent, Dim(kTile));
+}
+
+int CudaLoops::place_bytes() const {
+  int most = 0;
+  for (const auto& s : form_.nest.statements) {
+    if (s.kind != Statement::Kind::reduce) continue;
+    const DType dtype = form_.nest.expressions[u(s.expression)].dtype;
+    const int size = std::max(dtype == DType::f16 || dtype == DType::bf16 ? 4 : 1, static_cast<int>(byte_size(dtype)));
+    most = std::max(most, plan_.axis >= 0 ? size * plan_.vector * plan_.threads : size * plan_.threads / 32);
+  }
+  const bool shared = plan_.axis >= 0 ? plan_.team > 1 : plan_.team > 32;
+  return shared ? most : 0;
+}
+
+void CudaLoops::sync() {
+  text_.line(plan_.axis < 0 && plan_.team <= 32 ? "__syncwarp();" : "__syncthreads();");
+}
+
+void CudaLoops::items() {
+  const auto type = text_.index_type();
+  const int lanes = plan_.lanes();
+  if (plan_.item_count != Dim(1) || lanes > 1) {
+    std::string lane = "threadIdx.x";
+    if (plan_.team > 1) lane += fmt::format(" {} {}", plan_.axis >= 0 ? "%" : "/", plan_.axis >= 0 ? lanes : plan_.team);
+    const bool alone = plan_.team > 1 && lanes == 1;
+    text_.line(fmt::format("{}{} item = ({})blockIdx.x{}{};", plan_.team > 1 ? "" : "const ", type, type,
+                           lanes > 1 ? fmt::format(" * {}", lanes) : "", alone ? "" : " + " + lane));
+    const std::string count = text_.index(plan_.item_count);
+    if (plan_.team == 1) {
+      text_.line(fmt::format("if (item >= {}) return;", count));
+    } else if (lanes > 1) {
+      // Every thread takes part in sums: those past the end do the last item again.
+      text_.line(fmt::format("const bool active = item < {};", count));
+      text_.line(fmt::format("if (!active) item = {} - 1;", count));
+      at_.active = "active";
+    }
+  }
+  decompose(plan_.items, "item", plan_.axis >= 0 ? plan_.vector : 1, at_);
+  for (int a : plan_.items) {
+    const auto& axis = form_.axes[u(a)];
+    if (axis.bound < 0) continue;
+    std::string& index = at_.index[u(a)];
+    const std::string& outer = at_.index[u(axis.bound)];
+    std::string exists = fmt::format("{} < {}", index, text_.index(axis.total));
+    if (!outer.empty()) exists = fmt::format("{} * {} + {}", outer, text_.index(axis.extent), exists);
+    if (plan_.team == 1) {
+      text_.line(fmt::format("if (!({})) return;", exists));
+      continue;
+    }
+    text_.line(fmt::format("const bool active{} = {}{};", a, at_.active.empty() ? "" : at_.active + " && ", exists));
+    text_.line(fmt::format("const {} b{} = {} ? {} : 0;", type, a, exists, index));
+    at_.active = fmt::format("active{}", a);
+    index = fmt::format("b{}", a);
+  }
+}
+
+void CudaLoops::decompose(std::span<const int> axes, const std::string& number, int vector, CudaPlace& at) {
+  const auto type = text_.index_type();
+  std::string rest = number;
+  for (std::size_t i = axes.size(); i-- > 0;) {
+    const int a = axes[i];
+    const bool last = i + 1 == axes.size();
+    Dim extent = form_.axes[u(a)].extent, quotient;
+    if (last && divides(Dim(vector), extent, &quotient)) extent = quotient;
+    std::string index = rest;
+    if (i > 0) {
+      const std::string size = text_.index(extent);
+      index = fmt::format("remainder_of({}, {})", rest, size);
+      text_.line(fmt::format("const {} r{} = quotient({}, {});", type, a, rest, size));
+      rest = fmt::format("r{}", a);
+    }
+    if (last && vector > 1) index += fmt::format(" * {}", vector);
+    text_.line(fmt::format("const {} i{} = {};", type, a, index));
+    at.index[u(a)] = fmt::format("i{}", a);
+  }
+}
+
+std::string CudaLoops::kept(int expression, const Pass& pass, const std::string& lane) const {
+  if (pass.vector == 1) return fmt::format("k{}[{}]", expression, pass.round);
+  if (pass.round == "0") return fmt::format("k{}[{}]", expression, lane);
+  return fmt::format("k{}[{} * {} + {}]", expression, pass.round, pass.vector, lane);
+}
+
+std::string CudaLoops::temporary(int statement, const std::string& lane) const {
+  return temporaries_are_arrays() ? fmt::format("t{}[{}]", statement, lane) : fmt::format("t{}", statement);
+}
+
+bool CudaLoops::stores_vector(const Pass& pass, int statement) const {
+  const auto& store = form_.stores[u(statement)];
+  return pass.vector > 1 && store &&
+         is_vector(form_, *store, pass.axis, pass.vector, offsets_[u(store->operand)], pass.varies);
+}
+
+void CudaLoops::group(std::size_t number) {
+  const auto& group = plan_.groups[number];
+  Pass pass{&group};
+  const bool lanes = plan_.axis >= 0;
+  pass.axis = lanes ? plan_.axis : group.axes.empty() ? -1 : group.axes.back();
+  pass.vector = lanes ? plan_.vector : group.vector;
+  std::vector<int> roots;
+  for (int s : group.statements) roots.push_back(form_.nest.statements[u(s)].expression);
+  pass.ready.assign(form_.nest.expressions.size(), false);
+  pass.keeps = pass.ready;
+  for (const auto& k : plan_.kept) {
+    if (k.group == number) pass.keeps[u(k.expression)] = true;
+    if (k.group < number && plan_.groups[k.group].axes == group.axes) pass.ready[u(k.expression)] = true;
+  }
+  pass.needed = access_.needed(roots, pass.ready);
+  pass.varies.assign(form_.nest.expressions.size(), false);
+  if (pass.vector > 1) pass.varies = varying(form_, pass.axis, lanes);
+  for (int s : group.statements) {
+    if (!group.reduce) continue;
+    const auto& statement = form_.nest.statements[u(s)];
+    const DType dtype = form_.nest.expressions[u(statement.expression)].dtype;
+    const std::string identity = identity_text(statement.reduction, dtype);
+    if (!temporaries_are_arrays()) {
+      text_.line(fmt::format("{} t{} = {};", register_type(dtype), s, identity));
+      continue;
+    }
+    std::string all = identity;
+    for (int v = 1; v < plan_.vector; ++v) all += ", " + identity;
+    text_.line(fmt::format("{} t{}[{}] = {{{}}};", register_type(dtype), s, plan_.vector, all));
+  }
+  positions(pass, at_);
+  if (group.reduce && plan_.team > 1 && !group.axes.empty()) combine(group);
+}
+
+// The loop over what a thread has to do.
+void CudaLoops::positions(Pass& pass, CudaPlace at) {
+  const auto& group = *pass.group;
+  const auto type = text_.index_type();
+  std::string rank = "0";
+  if (plan_.team > 1)
+    rank = plan_.axis >= 0        ? fmt::format("threadIdx.x / {}", plan_.lanes())
+           : plan_.lanes() == 1 ? "threadIdx.x"
+                                  : fmt::format("threadIdx.x % {}", plan_.team);
+  if (group.axes.empty()) {
+    // A value of the whole item: one thread writes it.
+    const bool one = plan_.team > 1 && !group.reduce;
+    text_.line(one ? fmt::format("if ({} == 0) {{", rank) : "{");
+    body(pass, at);
+    text_.line("}");
+    return;
+  }
+  const std::string steps = text_.index(group.steps);
+  const bool flat = group.rounds > 0;
+  bool test = true;
+  if (flat) {
+    if (group.rounds > 1) text_.line("#pragma unroll");
+    pass.round = group.rounds > 1 ? "r" : "0";
+    text_.line(group.rounds > 1 ? fmt::format("for (int r = 0; r < {}; ++r) {{", group.rounds) : "{");
+    std::string position = rank;
+    if (group.rounds > 1) position = rank == "0" ? "r" : fmt::format("{} + r * {}", rank, plan_.team);
+    if (group.rounds > 1 && plan_.team == 1) position = "r";
+    text_.line(fmt::format("const {} p = {};", type, position));
+    test = group.steps != Dim(group.rounds * plan_.team);
+    if (test) text_.line(fmt::format("if (p < {}) {{", steps));
+  } else {
+    text_.line("#pragma unroll 4");
+    text_.line(fmt::format("for ({} p = {}; p < {}; p += {}) {{", type, rank, steps, plan_.team));
+    test = false;
+  }
+  decompose(group.axes, "p", plan_.axis >= 0 ? 1 : group.vector, at);
+  int bounds = 0;
+  for (int a : group.axes) {
+    const auto& axis = form_.axes[u(a)];
+    if (axis.bound < 0) continue;
+    const std::string& outer = at.index[u(axis.bound)];
+    std::string exists = fmt::format("{} < {}", at.index[u(a)], text_.index(axis.total));
+    if (!outer.empty()) exists = fmt::format("{} * {} + {}", outer, text_.index(axis.extent), exists);
+    text_.line(fmt::format("if ({}) {{", exists));
+    ++bounds;
+  }
+  body(pass, at);
+  for (; bounds > 0; --bounds) text_.line("}");
+  if (test) text_.line("}");
+  text_.line("}");
+}
+
+// One position, or `vector` of them: first what they share, then whole vectors, then element by element.
+void CudaLoops::body(Pass& pass, CudaPlace at) {
+  const auto& expressions = form_.nest.expressions;
+  pass.names.assign(expressions.size(), {});
+  if (pass.vector == 1) return element(pass, at, "0");
+  for (std::size_t e = 0; e < expressions.size(); ++e) {
+    if (pass.ready[e]) pass.varies[e] = true;
+    for (int a : expressions[e].arguments) pass.varies[e] = pass.varies[e] || pass.varies[u(a)];
+    if (!pass.needed[e] || pass.varies[e]) continue;
+    if (expressions[e].kind == Kind::temporary) pass.names[e] = temporary(expressions[e].statement, "0");
+    else access_.define(static_cast<int>(e), at, pass.names);
+  }
+  load_vectors(pass, at);
+  for (int s : pass.group->statements)
+    if (stores_vector(pass, s))
+      text_.line(fmt::format("{} y{}[{}];", memory_type(form_.stores[u(s)]->dtype), s, pass.vector));
+  text_.line("#pragma unroll");
+  text_.line(fmt::format("for (int v = 0; v < {}; ++v) {{", pass.vector));
+  CudaPlace one = at;
+  one.index[u(pass.axis)] = fmt::format("({} + v)", at.index[u(pass.axis)]);
+  element(pass, one, "v");
+  text_.line("}");
+  store_vectors(pass, at);
+}
+
+void CudaLoops::load_vectors(Pass& pass, const CudaPlace& at) {
+  for (std::size_t e = 0; e < pass.needed.size(); ++e) {
+    if (!pass.needed[e] || !pass.varies[e] || !form_.loads[e] || pass.ready[e]) continue;
+    const Access& access = *form_.loads[e];
+    if (!is_vector(form_, access, pass.axis, pass.vector, offsets_[u(access.operand)], pass.varies)) continue;
+    const auto type = memory_type(access.dtype);
+    const std::string inside = access_.guard(access, at, pass.names);
+    const std::string load =
+        fmt::format("load_vector(x{}, p{} + {});", e, access.operand, access_.offset(access, at, pass.names));
+    text_.line(fmt::format("{} x{}[{}];", type, e, pass.vector));
+    if (inside.empty()) text_.line(load);
+    else text_.line(fmt::format("if ({}) {}", inside, load));
+    std::string value = from_memory(fmt::format("x{}[v]", e), access.dtype);
+    if (!inside.empty()) {
+      text_.line(fmt::format("const bool g{} = {};", e, inside));
+      value = fmt::format("(g{} ? {} : {})", e, value, constant_text(access.fallback, access.dtype));
+    } else if (access.dtype == DType::boolean) {
+      value = "(" + value + ")";
+    }
+    pass.names[e] = value;
+  }
+}
+
+void CudaLoops::element(Pass& pass, const CudaPlace& at, const std::string& lane) {
+  const auto& expressions = form_.nest.expressions;
+  Names& names = pass.names;
+  for (std::size_t i = 0; i < expressions.size(); ++i) {
+    const int e = static_cast<int>(i);
+    if (!pass.needed[i]) continue;
+    if (pass.ready[i]) names[i] = kept(e, pass, lane);
+    else if (expressions[i].kind == Kind::temporary) names[i] = temporary(expressions[i].statement, lane);
+    else access_.define(e, at, names);
+    if (pass.keeps[i]) text_.line(fmt::format("{} = {};", kept(e, pass, lane), names[i]));
+  }
+  for (int s : pass.group->statements) {
+    const auto& statement = form_.nest.statements[u(s)];
+    const std::string& value = names[u(statement.expression)];
+    if (pass.group->reduce) {
+      const std::string sum = temporary(s, plan_.axis >= 0 ? lane : "0");
+      text_.line(fmt::format("{} = {}({}, {});", sum, combiner(statement.reduction), sum, value));
+    } else if (stores_vector(pass, s)) {
+      text_.line(fmt::format("y{}[v] = {};", s, to_memory(value, form_.stores[u(s)]->dtype)));
+    } else {
+      const Access& store = *form_.stores[u(s)];
+      text_.line(fmt::format("{}p{}[{}] = {};", at.active.empty() ? "" : "if (" + at.active + ") ", store.operand,
+                             access_.offset(store, at, names), to_memory(value, store.dtype)));
+    }
+  }
+}
+
+void CudaLoops::store_vectors(const Pass& pass, const CudaPlace& at) {
+  for (int s : pass.group->statements) {
+    if (!stores_vector(pass, s)) continue;
+    const Access& store = *form_.stores[u(s)];
+    text_.line(fmt::format("{}store_vector(p{} + {}, y{});", at.active.empty() ? "" : "if (" + at.active + ") ",
+                           store.operand, access_.offset(store, at, pass.names), s));
+  }
+}
+
+// The threads of a team into one value.
+void CudaLoops::combine(const CudaPlan::Group& group) {
+  for (int s : group.statements) {
+    const auto& statement = form_.nest.statements[u(s)];
+    const auto f = combiner(statement.reduction);
+    const DType dtype = form_.nest.expressions[u(statement.expression)].dtype;
+    if (plan_.axis >= 0)
+      text_.line(fmt::format("across_columns<{}, {}, {}>({}, t{}, place);", plan_.lanes(), plan_.team, plan_.vector, f, s));
+    else if (plan_.team <= 32)
+      text_.line(fmt::format("t{} = across_lanes<{}>({}, t{});", s, plan_.team, f, s));
+    else
+      text_.line(fmt::format("t{} = across_block<{}>({}, t{}, {}, place);", s, plan_.threads, f, s,
+                             identity_text(statement.reduction, dtype)));
+  }
+}
+
+// Threads read along the tile's one side and write along the other.
+void CudaLoops::tiles() {
+  const auto type = text_.index_type();
+  const int rows = kTileThreads / kTile;
+  const Dim& across = form_.axes[u(plan_.axis)].extent;
+  const Dim& along = form_.axes[u(plan_.tile_axis)].extent;
+  const std::string columns = text_.index(ceildiv(across, Dim(kTile))), lines = text_.index(ceildiv(along, Dim(kTile)));
+  for (int e : plan_.tiled) {
+    const auto memory = memory_type(form_.loads[u(e)]->dtype);
+    text_.line(fmt::format("__shared__ {} tile{}[{}][{}];", memory, e, kTile, kTile + 1));
+  }
+  text_.line(fmt::format("const int x = threadIdx.x % {}, y = threadIdx.x / {};", kTile, kTile));
+  text_.line(fmt::format("const {} block = ({})blockIdx.x;", type, type));
+  text_.line(fmt::format("const {} column = remainder_of(block, {}) * {};", type, columns, kTile));
+  text_.line(fmt::format("const {} rest = quotient(block, {});", type, columns));
+  text_.line(fmt::format("const {} row = remainder_of(rest, {}) * {};", type, lines, kTile));
+  text_.line(fmt::format("const {} item = quotient(rest, {});", type, lines));
+  decompose(plan_.items, "item", 1, at_);
+
+  Pass pass{&plan_.groups[0]};
+  pass.varies.assign(form_.nest.expressions.size(), false);
+  pass.names.assign(form_.nest.expressions.size(), {});
+  auto pass_over = [&](bool load) {
+    CudaPlace at = at_;
+    const std::string here = fmt::format("i{}", plan_.axis), there = fmt::format("i{}", plan_.tile_axis);
+    at.index[u(plan_.axis)] = here, at.index[u(plan_.tile_axis)] = there;
+    text_.line("#pragma unroll");
+    text_.line(fmt::format("for (int r = y; r < {}; r += {}) {{", kTile, rows));
+    text_.line(fmt::format("const {} {} = column + {}, {} = row + {};", type, here, load ? "r" : "x", there, load ? "x" : "r"));
+    text_.line(fmt::format("if ({} < {} && {} < {}) {{", here, text_.index(across), there, text_.index(along)));
+    if (load) {
+      for (int e : plan_.tiled)
+        text_.line(fmt::format("tile{}[r][x] = p{}[{}];", e, form_.loads[u(e)]->operand,
+                               access_.offset(*form_.loads[u(e)], at, pass.names)));
+    } else {
+      for (int e : plan_.tiled) pass.names[u(e)] = fmt::format("({})", from_memory(fmt::format("tile{}[x][r]", e), form_.loads[u(e)]->dtype));
+      const Names given = pass.names;
+      for (const auto& g : plan_.groups) {
+        Pass one{&g};
+        std::vector<int> roots;
+        for (int s : g.statements) roots.push_back(form_.nest.statements[u(s)].expression);
+        one.ready.assign(form_.nest.expressions.size(), false);
+        one.keeps = one.ready;
+        for (int e : plan_.tiled) one.ready[u(e)] = true;
+        one.needed = access_.needed(roots, one.ready);
+        one.ready = one.keeps;
+        one.varies = pass.varies;
+        one.names = given;
+        text_.line("{");
+        element(one, at, "0");
+        text_.line("}");
+      }
+    }
+    text_.line("}");
+    text_.line("}");
+  };
+  pass_over(true);
+  text_.line("__syncthreads();");
+  pass_over(false);
+}
+
+}  // namespace burnish

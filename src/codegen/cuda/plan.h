@@ -1,0 +1,65 @@
+#pragma once
+// How the loops of a form run on a GPU. An *item* is one position of the outer axes, or `vector` neighbours along one of
+// them. A block has `threads` threads; `team` of them share each item and split the positions of its statements.
+//
+//   lanes  neighbouring threads take neighbouring items along `axis`; a team stands down a column of the block
+//   rows   neighbouring threads are a team and take neighbouring positions of one row: part of a warp, or the block
+//   tiles  a block takes a square of positions of two outer axes; what is contiguous along the wrong one goes through
+//          shared memory
+
+#include <span>
+#include <vector>
+
+#include "codegen/nest/groups.h"
+
+namespace burnish {
+
+struct CudaPlan {
+  enum class Kind : uint8_t { lanes, rows, tiles };
+
+  struct Group {
+    std::vector<int> statements;
+    std::vector<int> axes;  // outermost first; rows: threads lie along the last
+    bool reduce = false;
+    int vector = 1;      // rows: elements of the last axis that a thread takes at once
+    Dim steps = 1;       // positions of the axes, in vectors
+    int64_t rounds = 0;  // that a thread makes over the steps, where they are laid out flat; 0: a loop
+  };
+
+  Kind kind = Kind::lanes;
+  std::vector<Group> groups;
+  std::vector<int> items;  // outer axes, outermost first; lanes: with `axis` last. tiles: but `axis` and `tile_axis`
+  int axis = -1;           // lanes, tiles: the outer axis that threads lie along
+  int vector = 1;          // lanes: elements of `axis` that an item has
+  int threads = 256;
+  int team = 1;
+  Dim item_count = 1;
+
+  // Values that a reducing group computes and later ones over the same axes want again: in registers. Such groups are laid
+  // out flat.
+  struct Kept {
+    int expression;
+    std::size_t group;  // that computes it
+  };
+  std::vector<Kept> kept;
+
+  int tile_axis = -1;
+  std::vector<int> tiled;  // load expressions
+
+  bool wide = false;  // indices need 64 bits
+
+  int lanes() const { return threads / team; }  // items of a block; not for tiles
+};
+
+inline constexpr int kTile = 32, kTileThreads = 256;
+
+// `offsets`: where each operand begins in its buffer, in elements. Buffers begin at multiples of 16 bytes.
+CudaPlan plan_cuda(const LoopForm& form, std::span<const Dim> offsets);
+
+// By expression: does its value change along the axis? Results of reductions do where an item has several positions.
+std::vector<bool> varying(const LoopForm& form, int axis, bool temporaries);
+// Can `vector` elements along the axis be read or written at once?
+bool is_vector(const LoopForm& form, const Access& access, int axis, int vector, const Dim& offset,
+               const std::vector<bool>& varies);
+
+}  // namespace burnish

@@ -1,0 +1,90 @@
+#include "codegen/cuda/print.h"
+
+#include <fmt/format.h>
+
+#include "codegen/cuda/expression.h"
+#include "codegen/cuda/loops.h"
+
+namespace burnish {
+namespace {
+
+class KernelPrinter {
+ public:
+  KernelPrinter(const Nest& nest, std::span<const Storage> storages) : nest_(nest) {
+    for (const Storage& s : storages) offsets_.push_back(s.offset);
+  }
+
+  void add(const LoopForm& form, std::string name) {
+    const CudaPlan plan = plan_cuda(form, offsets_);
+    text_.begin(plan.wide);
+    CudaLoops loops(form, plan, offsets_, text_);
+    loops.run();
+    Function function{CudaLaunch{std::move(name), loops.blocks(), plan.threads}, loops.place_bytes(), text_.narrow(), {}};
+    function.body = text_.take();
+    functions_.push_back(std::move(function));
+  }
+
+  // Parameters are known once all is printed.
+  CudaKernel finish() {
+    std::string parameters;
+    for (std::size_t i = 0; i < nest_.operands.size(); ++i) {
+      const auto& operand = nest_.operands[i];
+      parameters += fmt::format("{}{}* __restrict__ p{}, ", operand.output ? "" : "const ",
+                                memory_type(operand.type.dtype), i);
+    }
+    parameters += "Failure* failure";
+    for (std::size_t i = 0; i < text_.sizes().size(); ++i) parameters += fmt::format(", long long n{}", i);
+    CudaKernel kernel;
+    for (Function& f : functions_) {
+      kernel.text += fmt::format("extern \"C\" __global__ void __launch_bounds__({}) {}({}) {{\n", f.launch.threads,
+                                 f.launch.name, parameters);
+      for (int n : f.narrow) kernel.text += fmt::format("  const int m{} = (int)n{};\n", n, n);
+      if (f.place_bytes > 0)
+        kernel.text += fmt::format("  __shared__ alignas(16) unsigned char place[{}];\n", f.place_bytes);
+      kernel.text += f.body + "}\n";
+      kernel.launches.push_back(std::move(f.launch));
+    }
+    kernel.integers = text_.sizes();
+    return kernel;
+  }
+
+ private:
+  struct Function {
+    CudaLaunch launch;
+    int place_bytes;
+    std::vector<int> narrow;
+    std::string body;
+  };
+  const Nest& nest_;
+  std::vector<Dim> offsets_;
+  CudaText text_;
+  std::vector<Function> functions_;
+};
+
+}  // namespace
+
+std::string cuda_why_not(const Kernel& kernel) {
+  if (kernel.anchor) return "a nest has no code for " + kernel.anchor->family;
+  for (const auto& s : kernel.nest.statements)
+    for (const Index& index : s.index)
+      if (index.expression >= 0) return "stores to computed places run one after the other";
+  for (const auto& o : kernel.nest.operands)
+    if (!cuda_supports(o.type.dtype)) return fmt::format("no code for {}", burnish::name(o.type.dtype));
+  return cuda_why_not(kernel.nest);
+}
+
+Result<CudaKernel> print_cuda(const Kernel& kernel, std::span<const Storage> storages, const std::string& name) {
+  if (std::string reason = cuda_why_not(kernel); !reason.empty()) return refused(reason, "CUDA");
+  TRY(verify(kernel.nest));
+  KernelPrinter printer(kernel.nest, storages);
+  printer.add(TRY(loop_form(kernel.nest, storages)), name);
+  int fills = 0;
+  for (std::size_t i = 0; i < kernel.nest.operands.size(); ++i) {
+    if (!kernel.nest.operands[i].output) continue;
+    for (const LoopForm& form : fill_forms(kernel.nest.operands[i], static_cast<int>(i), storages[i]))
+      printer.add(form, fmt::format("{}_fill{}", name, fills++));
+  }
+  return printer.finish();
+}
+
+}  // namespace burnish

@@ -1,0 +1,48 @@
+#pragma once
+// A GPU through the driver's documented C interface, found at run time. Whatever fails ends the program with a line.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "codegen/cuda/print.h"
+
+namespace burnish::test {
+
+using DevicePointer = unsigned long long;
+
+// Compiled text. It stays loaded for the life of the process.
+struct DeviceModule {
+  void* handle = nullptr;
+};
+
+class Device {
+ public:
+  Device();  // the first one
+  std::string name() const;
+
+  DevicePointer allocate(std::size_t bytes);
+  void free(DevicePointer at);
+  void write(DevicePointer at, std::span<const std::byte> bytes);
+  void read(std::span<std::byte> bytes, DevicePointer at);
+  void fill(DevicePointer at, unsigned char value, std::size_t bytes);
+
+  DeviceModule load(std::span<const std::byte> cubin);
+  // All functions of the kernel, in their order, with the sizes that `symbols` give.
+  void launch(DeviceModule module, const CudaKernel& kernel, std::span<const DevicePointer> operands, DevicePointer failure,
+              const SymbolTable& symbols);
+  void copy(DevicePointer to, DevicePointer from, std::size_t bytes);
+  // Waits; "" or what went wrong on the device since.
+  std::string finish();
+
+  // Seconds of the device's work in `work`, launched `count` times in a row as one graph.
+  double seconds(int count, const std::function<void(int)>& work);
+
+ private:
+  void* stream_ = nullptr;
+};
+
+}  // namespace burnish::test
