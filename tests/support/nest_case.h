@@ -29,6 +29,7 @@ std::string element_difference(const NestCase& test, DType dtype, const std::byt
                                int64_t element);
 
 // A nest nobody would write: random axes, operands, placements and expressions. The same seed gives the same one.
-NestCase random_nest(unsigned seed);
+// `large`: axes of up to 9000, some 60000 positions.
+NestCase random_nest(unsigned seed, bool large = false);
 
 }  // namespace burnish

@@ -8,18 +8,25 @@ namespace {
 
 class Maker {
  public:
-  explicit Maker(unsigned seed) : random_(seed) {}
+  Maker(unsigned seed, bool large) : large_(large), random_(seed) {}
 
   NestCase make() {
     Nest& nest = test_.kernel.nest;
-    const int rank = number(1, 4);
+    const int rank = number(1, large_ ? 3 : 4);
+    int64_t elements = 1;
     for (int d = 0; d < rank; ++d) {
       static constexpr int kSizes[] = {1, 2, 3, 4, 7, 8, 15, 16, 17, 33, 40};
       int64_t size = kSizes[number(0, rank > 2 ? 7 : 10)];
+      if (large_) {
+        static constexpr int kLarge[] = {2, 8, 31, 64, 100, 256, 515, 1024, 2200, 9000};
+        size = kLarge[number(0, 9)];
+        while (elements * size > 60000) size = kLarge[number(0, 4)] / (elements > 20000 ? 16 : 1) + 1;
+        elements *= size;
+      }
       Dim extent = size;
       if (chance(0.2)) {
         const std::string name = "N" + std::to_string(d);
-        extent = Dim::symbol(name, {0, 1000});
+        extent = Dim::symbol(name, {0, large_ ? Range::kMax : 1000});
         test_.symbols[name] = size;
       }
       sizes_.push_back(size);
@@ -150,6 +157,7 @@ class Maker {
     return dense_storage(f, type.dims);
   }
 
+  bool large_;
   std::mt19937 random_;
   NestCase test_;
   std::vector<int64_t> sizes_;
@@ -159,6 +167,6 @@ class Maker {
 
 }  // namespace
 
-NestCase random_nest(unsigned seed) { return Maker(seed).make(); }
+NestCase random_nest(unsigned seed, bool large) { return Maker(seed, large).make(); }
 
 }  // namespace burnish

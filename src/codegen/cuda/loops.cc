@@ -33,8 +33,8 @@ void CudaLoops::run() {
 
 Dim CudaLoops::blocks() const {
   if (plan_.kind != CudaPlan::Kind::tiles) return ceildiv(plan_.item_count, Dim(plan_.lanes()));
-  return plan_.item_count * ceildiv(form_.axes[u(plan_.axis)].extent, Dim(kTile)) *
-         ceildiv(form_.axes[u(plan_.tile_axis)].extent, Dim(kTile));
+  return plan_.item_count * ceildiv(form_.axes[u(plan_.axis)].extent, Dim(plan_.tile)) *
+         ceildiv(form_.axes[u(plan_.tile_axis)].extent, Dim(plan_.tile));
 }
 
 int CudaLoops::place_bytes() const {
@@ -97,8 +97,8 @@ void CudaLoops::decompose(std::span<const int> axes, const std::string& number, 
   for (std::size_t i = axes.size(); i-- > 0;) {
     const int a = axes[i];
     const bool last = i + 1 == axes.size();
-    Dim extent = form_.axes[u(a)].extent, quotient;
-    if (last && divides(Dim(vector), extent, &quotient)) extent = quotient;
+    const Dim& whole = form_.axes[u(a)].extent;
+    const Dim extent = last ? in_vectors(whole, vector) : whole;
     std::string index = rest;
     if (i > 0) {
       const std::string size = text_.index(extent);
@@ -113,6 +113,11 @@ void CudaLoops::decompose(std::span<const int> axes, const std::string& number, 
 }
 
 std::string CudaLoops::kept(int expression, const Pass& pass, const std::string& lane) const {
+  if (plan_.kind == CudaPlan::Kind::tiles) {
+    const std::string column = pass.vector == 1 ? "x" : fmt::format("x * {} + {}", pass.vector, lane);
+    const std::string value = fmt::format("tile{}[{}][r]", expression, column);
+    return "(" + from_memory(value, form_.loads[u(expression)]->dtype) + ")";
+  }
   if (pass.vector == 1) return fmt::format("k{}[{}]", expression, pass.round);
   if (pass.round == "0") return fmt::format("k{}[{}]", expression, lane);
   return fmt::format("k{}[{} * {} + {}]", expression, pass.round, pass.vector, lane);
@@ -122,10 +127,15 @@ std::string CudaLoops::temporary(int statement, const std::string& lane) const {
   return temporaries_are_arrays() ? fmt::format("t{}[{}]", statement, lane) : fmt::format("t{}", statement);
 }
 
+bool CudaLoops::is_vector(const Pass& pass, const Access& access) const {
+  std::vector<Dim> presumed;
+  return burnish::is_vector(form_, access, pass.axis, pass.vector, offsets_[u(access.operand)], pass.varies,
+                            plan_.presumed.vectors ? &presumed : nullptr);
+}
+
 bool CudaLoops::stores_vector(const Pass& pass, int statement) const {
   const auto& store = form_.stores[u(statement)];
-  return pass.vector > 1 && store &&
-         is_vector(form_, *store, pass.axis, pass.vector, offsets_[u(store->operand)], pass.varies);
+  return pass.vector > 1 && store && is_vector(pass, *store);
 }
 
 void CudaLoops::group(std::size_t number) {
@@ -243,7 +253,7 @@ void CudaLoops::load_vectors(Pass& pass, const CudaPlace& at) {
   for (std::size_t e = 0; e < pass.needed.size(); ++e) {
     if (!pass.needed[e] || !pass.varies[e] || !form_.loads[e] || pass.ready[e]) continue;
     const Access& access = *form_.loads[e];
-    if (!is_vector(form_, access, pass.axis, pass.vector, offsets_[u(access.operand)], pass.varies)) continue;
+    if (!is_vector(pass, access)) continue;
     const auto type = memory_type(access.dtype);
     const std::string inside = access_.guard(access, at, pass.names);
     const std::string load =
@@ -317,62 +327,77 @@ void CudaLoops::combine(const CudaPlan::Group& group) {
 // Threads read along the tile's one side and write along the other.
 void CudaLoops::tiles() {
   const auto type = text_.index_type();
-  const int rows = kTileThreads / kTile;
+  const int side = plan_.tile, vector = plan_.vector, lanes = side / vector, rows = plan_.threads / lanes;
   const Dim& across = form_.axes[u(plan_.axis)].extent;
   const Dim& along = form_.axes[u(plan_.tile_axis)].extent;
-  const std::string columns = text_.index(ceildiv(across, Dim(kTile))), lines = text_.index(ceildiv(along, Dim(kTile)));
+  const std::string columns = text_.index(ceildiv(across, Dim(side))), lines = text_.index(ceildiv(along, Dim(side)));
   for (int e : plan_.tiled) {
     const auto memory = memory_type(form_.loads[u(e)]->dtype);
-    text_.line(fmt::format("__shared__ {} tile{}[{}][{}];", memory, e, kTile, kTile + 1));
+    text_.line(fmt::format("__shared__ {} tile{}[{}][{}];", memory, e, side, side + 1));
   }
-  text_.line(fmt::format("const int x = threadIdx.x % {}, y = threadIdx.x / {};", kTile, kTile));
+  text_.line(fmt::format("const int x = threadIdx.x % {}, y = threadIdx.x / {};", lanes, lanes));
   text_.line(fmt::format("const {} block = ({})blockIdx.x;", type, type));
-  text_.line(fmt::format("const {} column = remainder_of(block, {}) * {};", type, columns, kTile));
+  text_.line(fmt::format("const {} column = remainder_of(block, {}) * {};", type, columns, side));
   text_.line(fmt::format("const {} rest = quotient(block, {});", type, columns));
-  text_.line(fmt::format("const {} row = remainder_of(rest, {}) * {};", type, lines, kTile));
-  text_.line(fmt::format("const {} item = quotient(rest, {});", type, lines));
+  text_.line(fmt::format("const {} row = remainder_of(rest, {}) * {};", type, lines, side));
+  if (!plan_.items.empty()) text_.line(fmt::format("const {} item = quotient(rest, {});", type, lines));
   decompose(plan_.items, "item", 1, at_);
 
-  Pass pass{&plan_.groups[0]};
-  pass.varies.assign(form_.nest.expressions.size(), false);
-  pass.names.assign(form_.nest.expressions.size(), {});
-  auto pass_over = [&](bool load) {
-    CudaPlace at = at_;
-    const std::string here = fmt::format("i{}", plan_.axis), there = fmt::format("i{}", plan_.tile_axis);
-    at.index[u(plan_.axis)] = here, at.index[u(plan_.tile_axis)] = there;
-    text_.line("#pragma unroll");
-    text_.line(fmt::format("for (int r = y; r < {}; r += {}) {{", kTile, rows));
-    text_.line(fmt::format("const {} {} = column + {}, {} = row + {};", type, here, load ? "r" : "x", there, load ? "x" : "r"));
-    text_.line(fmt::format("if ({} < {} && {} < {}) {{", here, text_.index(across), there, text_.index(along)));
-    if (load) {
-      for (int e : plan_.tiled)
-        text_.line(fmt::format("tile{}[r][x] = p{}[{}];", e, form_.loads[u(e)]->operand,
-                               access_.offset(*form_.loads[u(e)], at, pass.names)));
-    } else {
-      for (int e : plan_.tiled) pass.names[u(e)] = fmt::format("({})", from_memory(fmt::format("tile{}[x][r]", e), form_.loads[u(e)]->dtype));
-      const Names given = pass.names;
-      for (const auto& g : plan_.groups) {
-        Pass one{&g};
-        std::vector<int> roots;
-        for (int s : g.statements) roots.push_back(form_.nest.statements[u(s)].expression);
-        one.ready.assign(form_.nest.expressions.size(), false);
-        one.keeps = one.ready;
-        for (int e : plan_.tiled) one.ready[u(e)] = true;
-        one.needed = access_.needed(roots, one.ready);
-        one.ready = one.keeps;
-        one.varies = pass.varies;
-        one.names = given;
-        text_.line("{");
-        element(one, at, "0");
-        text_.line("}");
-      }
-    }
+  const std::string here = fmt::format("i{}", plan_.axis), there = fmt::format("i{}", plan_.tile_axis);
+  at_.index[u(plan_.axis)] = here, at_.index[u(plan_.tile_axis)] = there;
+  const std::string lane = vector == 1 ? "x" : fmt::format("x * {}", vector);
+  const auto each_row = [&](bool load) {
+    text_.line(load || plan_.flat_tile ? "#pragma unroll" : "#pragma unroll 1");
+    text_.line(fmt::format("for (int k = 0; k < {}; ++k) {{", side / rows));
+    text_.line(fmt::format("const int r = y + k * {};", rows));
+    text_.line(fmt::format("const {} {} = column + {}, {} = row + {};", type, here, load ? "r" : lane, there,
+                           load ? lane : "r"));
+    Dim quotient;
+    std::string inside;
+    if (!divides(Dim(side), across, &quotient)) inside = fmt::format("{} < {}", here, text_.index(across));
+    if (!divides(Dim(side), along, &quotient))
+      inside += fmt::format("{}{} < {}", inside.empty() ? "" : " && ", there, text_.index(along));
+    text_.line(inside.empty() ? "{" : "if (" + inside + ") {");
+    load ? load_tiles(lane) : store_tiles();
     text_.line("}");
     text_.line("}");
   };
-  pass_over(true);
+  each_row(true);
   text_.line("__syncthreads();");
-  pass_over(false);
+  each_row(false);
+}
+
+void CudaLoops::load_tiles(const std::string& lane) {
+  const Names none(form_.nest.expressions.size());
+  for (int e : plan_.tiled) {
+    const Access& access = *form_.loads[u(e)];
+    const std::string place = access_.offset(access, at_, none);
+    if (plan_.vector == 1) {
+      text_.line(fmt::format("tile{}[r][x] = p{}[{}];", e, access.operand, place));
+      continue;
+    }
+    text_.line(fmt::format("{} x{}[{}];", memory_type(access.dtype), e, plan_.vector));
+    text_.line(fmt::format("load_vector(x{}, p{} + {});", e, access.operand, place));
+    text_.line("#pragma unroll");
+    text_.line(fmt::format("for (int v = 0; v < {}; ++v) tile{}[r][{} + v] = x{}[v];", plan_.vector, e, lane, e));
+  }
+}
+
+void CudaLoops::store_tiles() {
+  for (const auto& group : plan_.groups) {
+    Pass pass{&group};
+    pass.axis = plan_.axis, pass.vector = plan_.vector;
+    std::vector<int> roots;
+    for (int s : group.statements) roots.push_back(form_.nest.statements[u(s)].expression);
+    pass.keeps.assign(form_.nest.expressions.size(), false);
+    pass.ready = pass.keeps;
+    for (int e : plan_.tiled) pass.ready[u(e)] = true;
+    pass.needed = access_.needed(roots, pass.ready);
+    pass.varies = varying(form_, plan_.axis, true);
+    text_.line("{");
+    body(pass, at_);
+    text_.line("}");
+  }
 }
 
 }  // namespace burnish

@@ -46,11 +46,14 @@ class CudaLoops {
   void element(Pass& pass, const CudaPlace& at, const std::string& lane);
   void store_vectors(const Pass& pass, const CudaPlace& at);
   void combine(const CudaPlan::Group& group);
+  bool is_vector(const Pass& pass, const Access& access) const;
   bool stores_vector(const Pass& pass, int statement) const;
   std::string kept(int expression, const Pass& pass, const std::string& lane) const;
   std::string temporary(int statement, const std::string& lane) const;
   bool temporaries_are_arrays() const { return plan_.axis >= 0 && (plan_.vector > 1 || plan_.team > 1); }
   void tiles();
+  void load_tiles(const std::string& lane);
+  void store_tiles();
   void sync();
 
   const LoopForm& form_;

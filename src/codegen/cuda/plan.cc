@@ -16,11 +16,19 @@ int power_of_two(int64_t n) { return static_cast<int>(std::bit_ceil(static_cast<
 constexpr double kSame = 0.25, kStrided = 8;
 // Threads that fill a large GPU, and registers that a thread may spend on what it keeps.
 constexpr int64_t kFull = 132 * 1024, kKeptBytes = 384;
-constexpr int kMostRounds = 16, kMostThreads = 1024;
+constexpr int kMostRounds = 16, kMostThreads = 1024, kTileThreads = 256;
+// Of the shared memory that every block may have.
+constexpr std::size_t kTileBytes = 34 * 1024;
+// Instructions that may be laid out flat.
+constexpr double kMostFlat = 2048;
+constexpr int64_t kMostIndex = (int64_t{1} << 31) - 65536;
 
 class Planner {
  public:
-  Planner(const LoopForm& form, std::span<const Dim> offsets) : form_(form), offsets_(offsets) {}
+  Planner(const LoopForm& form, std::span<const Dim> offsets, const CudaPresumption& presumed)
+      : form_(form), offsets_(offsets) {
+    plan_.presumed = presumed;
+  }
 
   CudaPlan run() {
     for (StatementGroup& g : statement_groups(form_)) {
@@ -34,7 +42,8 @@ class Planner {
     if (plan_.kind == CudaPlan::Kind::lanes) find_tiles();
     count_items();
     lay_out();
-    plan_.wide = !fits();
+    presume_vectors();
+    plan_.wide = !narrow();
     return std::move(plan_);
   }
 
@@ -64,6 +73,11 @@ class Planner {
       cost += a >= 0 ? access_cost(*form_.loads[u(e)], a) : kStrided;
     if (const auto& store = form_.stores[u(s)]) cost += a >= 0 ? access_cost(*store, a) : kStrided;
     return cost;
+  }
+  double cost(const std::vector<int>& statements) const {
+    double sum = 0;
+    for (int s : statements) sum += form_.cost(form_.nest.statements[u(s)].expression) + 1;
+    return sum;
   }
   double positions(const std::vector<int>& axes) const {
     double n = 1;
@@ -145,6 +159,11 @@ class Planner {
     plan_.items = ordered(form_.outer, plan_.axis, all);
   }
 
+  // Is the access made along the axis? Of tiles, the loads that go through shared memory are along the one.
+  bool is_along(int e, int a) const {
+    return plan_.tile_axis < 0 || (a == plan_.tile_axis) == contains(plan_.tiled, e);
+  }
+
   // The widest vectors that all accesses which move along the axis can be made in.
   int widest(int a, const std::vector<int>& statements, bool temporaries) const {
     if (a < 0 || axis(a).bound >= 0 || is_bound_to(a)) return 1;
@@ -152,16 +171,19 @@ class Planner {
     std::size_t size = 1;
     std::vector<const Access*> moving;
     for (int s : statements) {
-      if (form_.stores[u(s)]) moving.push_back(&*form_.stores[u(s)]);
+      if (form_.stores[u(s)] && a != plan_.tile_axis) moving.push_back(&*form_.stores[u(s)]);
       for (int e : form_.loads_of(form_.nest.statements[u(s)].expression))
-        if (varies[u(e)]) moving.push_back(&*form_.loads[u(e)]);
+        if (varies[u(e)] && is_along(e, a)) moving.push_back(&*form_.loads[u(e)]);
     }
     for (const Access* access : moving) size = std::max(size, byte_size(access->dtype));
     int vector = static_cast<int>(std::min<std::size_t>(16 / size, 8));
+    std::vector<Dim> unused;
     for (const Access* access : moving)
-      while (vector > 1 &&
-             !is_vector(form_, *access, a, vector, offsets_[u(access->operand)], varies))
+      while (vector > 1 && !is_vector(form_, *access, a, vector, offsets_[u(access->operand)], varies,
+                                      plan_.presumed.vectors ? &unused : nullptr))
         vector /= 2;
+    // The elements of a vector are written out one after the other.
+    while (vector > 1 && cost(statements) * vector > kMostFlat / 4) vector /= 2;
     return moving.empty() ? 1 : vector;
   }
 
@@ -230,30 +252,40 @@ class Planner {
     }
     if (plan_.tile_axis < 0) return;
     plan_.kind = CudaPlan::Kind::tiles;
-    plan_.vector = 1, plan_.threads = kTileThreads;
+    plan_.threads = kTileThreads;
+    std::size_t size = 1;
+    for (int e : plan_.tiled) size = std::max(size, byte_size(form_.loads[u(e)]->dtype));
+    plan_.tile = size >= 8 ? 32 : size == 1 ? 128 : 64;
+    const auto bytes = [&](int side) { return static_cast<std::size_t>(side * (side + 1)) * size * plan_.tiled.size(); };
+    while (plan_.tile > 32 && (bytes(plan_.tile) > kTileBytes || extent(plan_.axis) < plan_.tile ||
+                               extent(plan_.tile_axis) < plan_.tile))
+      plan_.tile /= 2;
+    // Accesses of 8 bytes; wider ones meet in the banks of the shared memory.
+    std::vector<int> all;
+    for (const auto& g : plan_.groups) all.insert(all.end(), g.statements.begin(), g.statements.end());
+    plan_.vector = std::min({widest(plan_.axis, all, true), widest(plan_.tile_axis, all, true), static_cast<int>(8 / size),
+                             plan_.tile * plan_.tile / kTileThreads});
+    plan_.flat_tile = cost(all) * plan_.tile * plan_.tile / kTileThreads < kMostFlat;
     std::erase_if(plan_.items, [&](int a) { return a == plan_.axis || a == plan_.tile_axis; });
   }
 
   void count_items() {
-    for (int a : plan_.items) {
-      Dim n = axis(a).extent, quotient;
-      if (a == plan_.axis && divides(Dim(plan_.vector), n, &quotient)) n = quotient;
-      plan_.item_count *= n;
-    }
-    for (auto& g : plan_.groups) {
-      for (std::size_t i = 0; i < g.axes.size(); ++i) {
-        Dim n = axis(g.axes[i]).extent, quotient;
-        if (i + 1 == g.axes.size() && divides(Dim(g.vector), n, &quotient)) n = quotient;
-        g.steps *= n;
-      }
-    }
+    for (int a : plan_.items)
+      plan_.item_count *= a == plan_.axis ? in_vectors(axis(a).extent, plan_.vector) : axis(a).extent;
+    for (auto& g : plan_.groups)
+      for (int a : g.axes) g.steps *= a == g.axes.back() ? in_vectors(axis(a).extent, g.vector) : axis(a).extent;
   }
 
   // Loops of few rounds become flat, and then what they computed can stay in registers for later groups.
   void lay_out() {
     for (auto& g : plan_.groups) {
-      const int64_t rounds = (g.steps.range().high + plan_.team - 1) / plan_.team;
-      if (rounds >= 1 && rounds <= kMostRounds) g.rounds = rounds;
+      const auto rounds = [&](int64_t steps) { return (steps + plan_.team - 1) / plan_.team; };
+      const bool known = rounds(g.steps.range().high) <= kMostRounds;
+      const int64_t wanted = rounds(known ? g.steps.range().high : likely(g.steps));
+      if (wanted < 1 || wanted > kMostRounds || !(known || plan_.presumed.flat)) continue;
+      if (cost(g.statements) * static_cast<double>(wanted * g.vector * plan_.vector) > kMostFlat) continue;
+      g.rounds = wanted;
+      if (!known) require({g.steps, wanted * plan_.team, 1});
     }
     int64_t bytes = 0;
     for (std::size_t i = 1; i < plan_.groups.size(); ++i) {
@@ -301,34 +333,76 @@ class Planner {
       if (index.expression >= 0) seen[u(index.expression)] = true;
   }
 
-  // Do all places and counts fit into 31 bits, whatever the run's sizes?
-  bool fits() const {
-    constexpr double kMost = 2147483647;
-    auto most = [](const Dim& d) {
-      return std::max(std::fabs(static_cast<double>(d.range().low)), std::fabs(static_cast<double>(d.range().high)));
+  void require(CudaCondition condition) {
+    if (std::find(plan_.conditions.begin(), plan_.conditions.end(), condition) == plan_.conditions.end())
+      plan_.conditions.push_back(std::move(condition));
+  }
+
+  // Sizes that vectors were presumed to divide.
+  void presume_vectors() {
+    if (!plan_.presumed.vectors) return;
+    for (const auto& g : plan_.groups) {
+      const bool lanes = plan_.axis >= 0;
+      presume_vectors(g, lanes ? plan_.axis : g.axes.empty() ? -1 : g.axes.back(), lanes ? plan_.vector : g.vector);
+      presume_vectors(g, plan_.tile_axis, plan_.vector);
+    }
+  }
+  void presume_vectors(const CudaPlan::Group& g, int a, int vector) {
+    if (a < 0 || vector == 1) return;
+    const auto varies = varying(form_, a, plan_.axis >= 0);
+    std::vector<Dim> presumed;
+    const auto add = [&](const Access& access) {
+      std::vector<Dim> dims;
+      if (is_vector(form_, access, a, vector, offsets_[u(access.operand)], varies, &dims))
+        presumed.insert(presumed.end(), dims.begin(), dims.end());
     };
-    auto reach = [&](const std::vector<Dim>& steps, const Dim& offset) {
-      double sum = most(offset);
+    for (int s : g.statements) {
+      if (form_.stores[u(s)] && a != plan_.tile_axis) add(*form_.stores[u(s)]);
+      for (int e : form_.loads_of(form_.nest.statements[u(s)].expression))
+        if (varies[u(e)] && is_along(e, a)) add(*form_.loads[u(e)]);
+    }
+    for (const Dim& dim : presumed) require({dim, Range::kMax, vector});
+  }
+
+  // Do all places and counts fit into 31 bits? If need be, by conditions on the run's sizes.
+  bool narrow() {
+    std::vector<Dim> sizes;
+    bool known = true;
+    const auto size = [&](const Dim& d) {
+      const Range range = d.range();
+      known = known && (range.low >= 0 || range.high <= 0);
+      return range.low >= 0 ? d : Dim(0) - d;
+    };
+    const auto reach = [&](const std::vector<Dim>& steps, const Dim& offset) {
+      Dim sum = size(offset);
       for (std::size_t a = 0; a < steps.size(); ++a)
-        if (steps[a] != Dim(0)) sum += most(steps[a]) * most(form_.axes[a].extent);
+        if (steps[a] != Dim(0)) sum += size(steps[a]) * form_.axes[a].extent;
       return sum;
     };
-    auto small = [&](const Access& access) {
-      double sum = reach(access.steps, access.offset);
-      for (const auto& c : access.computed) sum += most(c.extent) * std::max(most(c.stride), 1.0);
-      for (const auto& g : access.guards) sum = std::max(sum, reach(g.index.coefficients, g.index.offset));
-      for (const auto& c : access.computed) sum = std::max(sum, reach(c.index.coefficients, c.index.offset));
-      return sum < kMost;
+    const auto add = [&](const std::optional<Access>& access) {
+      if (!access) return;
+      Dim sum = reach(access->steps, access->offset);
+      for (const auto& c : access->computed) {
+        sum += c.extent * max(size(c.stride), Dim(1));
+        sizes.push_back(reach(c.index.coefficients, c.index.offset));
+      }
+      for (const auto& g : access->guards) sizes.push_back(reach(g.index.coefficients, g.index.offset));
+      sizes.push_back(sum);
     };
-    // A block more, because the last one reaches beyond the end.
-    double items = 1;
-    for (int a : form_.outer) items *= std::max(most(axis(a).extent), 1.0);
-    for (const auto& g : plan_.groups)
-      if (most(g.steps) > kMost - 65536) return false;
-    return items < kMost - 65536 &&
-           std::all_of(form_.loads.begin(), form_.loads.end(), [&](const auto& a) { return !a || small(*a); }) &&
-           std::all_of(form_.stores.begin(), form_.stores.end(), [&](const auto& a) { return !a || small(*a); }) &&
-           std::all_of(form_.axes.begin(), form_.axes.end(), [&](const auto& a) { return most(a.total) < kMost; });
+    for (const auto& a : form_.loads) add(a);
+    for (const auto& a : form_.stores) add(a);
+    Dim items = 1;
+    for (int a : form_.outer) items *= max(axis(a).extent, Dim(1));
+    sizes.push_back(items);
+    for (const auto& g : plan_.groups) sizes.push_back(g.steps);
+    for (const auto& a : form_.axes) sizes.push_back(a.total);
+    std::erase_if(sizes, [](const Dim& d) { return d.range().high <= kMostIndex; });
+    if (sizes.empty() && known) return true;
+    if (!plan_.presumed.narrow || !known ||
+        std::any_of(sizes.begin(), sizes.end(), [](const Dim& d) { return d.range().low > kMostIndex; }))
+      return false;
+    for (const Dim& d : sizes) require({d, kMostIndex, 1});
+    return true;
   }
 
   const LoopForm& form_;
@@ -339,7 +413,14 @@ class Planner {
 
 }  // namespace
 
-CudaPlan plan_cuda(const LoopForm& form, std::span<const Dim> offsets) { return Planner(form, offsets).run(); }
+CudaPlan plan_cuda(const LoopForm& form, std::span<const Dim> offsets, const CudaPresumption& presumed) {
+  return Planner(form, offsets, presumed).run();
+}
+
+Dim in_vectors(const Dim& extent, int vector) {
+  Dim quotient;
+  return divides(Dim(vector), extent, &quotient) ? quotient : floordiv(extent, Dim(vector));
+}
 
 std::vector<bool> varying(const LoopForm& form, int axis, bool temporaries) {
   std::vector<bool> yes(form.nest.expressions.size());
@@ -360,9 +441,14 @@ std::vector<bool> varying(const LoopForm& form, int axis, bool temporaries) {
 }
 
 bool is_vector(const LoopForm& form, const Access& access, int axis, int vector, const Dim& offset,
-               const std::vector<bool>& varies) {
-  Dim quotient;
-  auto whole = [&](const Dim& d) { return d == Dim(0) || divides(Dim(vector), d, &quotient); };
+               const std::vector<bool>& varies, std::vector<Dim>* presumed) {
+  auto whole = [&](const Dim& d) {
+    Dim quotient;
+    if (d == Dim(0) || divides(Dim(vector), d, &quotient)) return true;
+    if (presumed == nullptr || d.is_constant()) return false;
+    presumed->push_back(d);
+    return true;
+  };
   auto still = [&](const LinearIndex& index) {
     return index.coefficients[u(axis)] == Dim(0) && (index.expression < 0 || !varies[u(index.expression)]);
   };
@@ -370,10 +456,16 @@ bool is_vector(const LoopForm& form, const Access& access, int axis, int vector,
   if (!whole(access.offset) || !whole(offset)) return false;
   for (std::size_t a = 0; a < access.steps.size(); ++a)
     if (static_cast<int>(a) != axis && !whole(access.steps[a])) return false;
-  for (const auto& g : access.guards)
-    if (!still(g.index)) return false;
   for (const auto& c : access.computed)
     if (!still(c.index) || !whole(c.stride) || c.block > 1) return false;
+  // A guard holds for all of a vector or for none.
+  for (const auto& g : access.guards) {
+    if (still(g.index)) continue;
+    if (g.index.expression >= 0 || g.index.coefficients[u(axis)] != Dim(1)) return false;
+    if (!whole(g.index.offset) || !whole(g.extent)) return false;
+    for (std::size_t a = 0; a < g.index.coefficients.size(); ++a)
+      if (static_cast<int>(a) != axis && !whole(g.index.coefficients[a])) return false;
+  }
   return true;
 }
 

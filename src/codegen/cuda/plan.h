@@ -14,6 +14,21 @@
 
 namespace burnish {
 
+// What must hold of a run's sizes for a function that presumed it: dim <= most, and dim is a multiple of `multiple`.
+struct CudaCondition {
+  Dim dim;
+  int64_t most = Range::kMax;
+  int64_t multiple = 1;
+  bool operator==(const CudaCondition&) const = default;
+};
+
+// What a plan may presume of sizes that are not known; then it is one of several, chosen when sizes are.
+struct CudaPresumption {
+  bool narrow = false;   // that indices fit into 32 bits
+  bool vectors = false;  // that rows begin at multiples of 16 bytes
+  bool flat = false;     // that rows are no longer than planned for
+};
+
 struct CudaPlan {
   enum class Kind : uint8_t { lanes, rows, tiles };
 
@@ -44,22 +59,27 @@ struct CudaPlan {
   std::vector<Kept> kept;
 
   int tile_axis = -1;
+  int tile = 32;           // positions along both sides
+  bool flat_tile = true;   // is a thread's part of what it computes laid out flat?
   std::vector<int> tiled;  // load expressions
 
   bool wide = false;  // indices need 64 bits
+  CudaPresumption presumed;
+  std::vector<CudaCondition> conditions;
 
   int lanes() const { return threads / team; }  // items of a block; not for tiles
 };
 
-inline constexpr int kTile = 32, kTileThreads = 256;
-
 // `offsets`: where each operand begins in its buffer, in elements. Buffers begin at multiples of 16 bytes.
-CudaPlan plan_cuda(const LoopForm& form, std::span<const Dim> offsets);
+CudaPlan plan_cuda(const LoopForm& form, std::span<const Dim> offsets, const CudaPresumption& presumed);
 
 // By expression: does its value change along the axis? Results of reductions do where an item has several positions.
 std::vector<bool> varying(const LoopForm& form, int axis, bool temporaries);
-// Can `vector` elements along the axis be read or written at once?
+// Can `vector` elements along the axis be read or written at once? With `presumed`, where sizes are such that they are
+// multiples of it: they are appended.
 bool is_vector(const LoopForm& form, const Access& access, int axis, int vector, const Dim& offset,
-               const std::vector<bool>& varies);
+               const std::vector<bool>& varies, std::vector<Dim>* presumed);
+// extent / vector, which leaves no rest.
+Dim in_vectors(const Dim& extent, int vector);
 
 }  // namespace burnish

@@ -14,14 +14,19 @@ class KernelPrinter {
     for (const Storage& s : storages) offsets_.push_back(s.offset);
   }
 
-  void add(const LoopForm& form, std::string name) {
-    const CudaPlan plan = plan_cuda(form, offsets_);
-    text_.begin(plan.wide);
-    CudaLoops loops(form, plan, offsets_, text_);
-    loops.run();
-    Function function{CudaLaunch{std::move(name), loops.blocks(), plan.threads}, loops.place_bytes(), text_.narrow(), {}};
-    function.body = text_.take();
-    functions_.push_back(std::move(function));
+  // The form's functions, from what presumes most to what presumes nothing.
+  void add(const LoopForm& form, const std::string& name) {
+    constexpr CudaPresumption kLevels[] = {{true, true, true}, {true, true, false}, {true, false, false}, {}};
+    launches_.emplace_back();
+    auto& choices = launches_.back().choices;
+    for (const CudaPresumption& presumed : kLevels) {
+      const CudaPlan plan = plan_cuda(form, offsets_, presumed);
+      // The same text again, or one for sizes that the last one takes, too.
+      if (!choices.empty() && choices.back().conditions == plan.conditions) continue;
+      add(form, plan, choices.empty() ? name : fmt::format("{}_{}", name, choices.size()));
+      choices.push_back({functions_.back().name, blocks_, plan.threads, plan.conditions});
+      if (plan.conditions.empty()) break;
+    }
   }
 
   // Parameters are known once all is printed.
@@ -35,22 +40,31 @@ class KernelPrinter {
     parameters += "Failure* failure";
     for (std::size_t i = 0; i < text_.sizes().size(); ++i) parameters += fmt::format(", long long n{}", i);
     CudaKernel kernel;
-    for (Function& f : functions_) {
-      kernel.text += fmt::format("extern \"C\" __global__ void __launch_bounds__({}) {}({}) {{\n", f.launch.threads,
-                                 f.launch.name, parameters);
+    for (const Function& f : functions_) {
+      kernel.text += fmt::format("extern \"C\" __global__ void __launch_bounds__({}) {}({}) {{\n", f.threads, f.name,
+                                 parameters);
       for (int n : f.narrow) kernel.text += fmt::format("  const int m{} = (int)n{};\n", n, n);
       if (f.place_bytes > 0)
         kernel.text += fmt::format("  __shared__ alignas(16) unsigned char place[{}];\n", f.place_bytes);
       kernel.text += f.body + "}\n";
-      kernel.launches.push_back(std::move(f.launch));
     }
+    kernel.launches = std::move(launches_);
     kernel.integers = text_.sizes();
     return kernel;
   }
 
  private:
+  void add(const LoopForm& form, const CudaPlan& plan, std::string name) {
+    text_.begin(plan.wide);
+    CudaLoops loops(form, plan, offsets_, text_);
+    loops.run();
+    functions_.push_back({std::move(name), plan.threads, loops.place_bytes(), text_.narrow(), text_.take()});
+    blocks_ = loops.blocks();
+  }
+
   struct Function {
-    CudaLaunch launch;
+    std::string name;
+    int threads;
     int place_bytes;
     std::vector<int> narrow;
     std::string body;
@@ -59,6 +73,8 @@ class KernelPrinter {
   std::vector<Dim> offsets_;
   CudaText text_;
   std::vector<Function> functions_;
+  std::vector<CudaLaunch> launches_;
+  Dim blocks_;  // of the last function
 };
 
 }  // namespace
@@ -85,6 +101,18 @@ Result<CudaKernel> print_cuda(const Kernel& kernel, std::span<const Storage> sto
       printer.add(form, fmt::format("{}_fill{}", name, fills++));
   }
   return printer.finish();
+}
+
+Result<const CudaFunction*> choose(const CudaLaunch& launch, const SymbolTable& symbols) {
+  for (const CudaFunction& function : launch.choices) {
+    bool fine = true;
+    for (const CudaCondition& c : function.conditions) {
+      const int64_t size = TRY(evaluate(c.dim, symbols));
+      fine = fine && size <= c.most && size % c.multiple == 0;
+    }
+    if (fine) return &function;
+  }
+  return internal_error("no function of a kernel takes these sizes", "CUDA");
 }
 
 }  // namespace burnish

@@ -1,5 +1,6 @@
 #include "tests/codegen/cuda/cases.h"
 
+#include <algorithm>
 #include <cstring>
 #include <random>
 
@@ -24,7 +25,7 @@ std::optional<CudaCase> make(const Operator& definition, const std::string& text
   }
   why = cuda_why_not(*kernel);
   if (!why.empty()) return std::nullopt;
-  CudaCase c{text + (scattered ? " (scattered)" : ""), std::move(*kernel), {}, sample.symbols, {}, {}, {}};
+  CudaCase c{text + (scattered ? " (scattered)" : ""), std::move(*kernel), {}, sample.symbols, {}, {}, {}, {}};
   std::mt19937 random(static_cast<unsigned>(text.size()));
   auto operands = std::make_shared<std::vector<StoredOperand>>();
   for (std::size_t i = 0; i < c.kernel.operand_count(); ++i) {
@@ -115,10 +116,10 @@ std::vector<CudaCase> failing_cases() {
   return cases;
 }
 
-CudaCase random_case(unsigned seed) {
-  NestCase test = random_nest(seed);
+CudaCase random_case(unsigned seed, bool large) {
+  NestCase test = random_nest(seed, large);
   const Nest& nest = test.kernel.nest;
-  CudaCase c{fmt::format("random {}", seed), test.kernel, test.storages, test.symbols, {}, {}, {}};
+  CudaCase c{fmt::format("random {}", seed), test.kernel, test.storages, test.symbols, {}, {}, {}, {}};
   std::mt19937_64 random(seed);
   std::vector<void*> pointers;
   auto expected = std::make_shared<std::vector<std::vector<std::byte>>>();
@@ -133,8 +134,18 @@ CudaCase random_case(unsigned seed) {
   for (auto& bytes : *expected) pointers.push_back(bytes.data());
   const Status done = evaluate(nest, test.storages, pointers, test.symbols);
   CHECK(done.has_value(), done.error().message());
-  c.wrong = [test, expected](const std::vector<std::vector<std::byte>>& memory) -> std::string {
+  // In place where that is allowed.
+  c.shares.assign(nest.operands.size(), -1);
+  for (std::size_t o = 0; o < nest.operands.size(); ++o)
+    for (std::size_t i = 0; i < o && c.shares[o] < 0 && seed % 2 == 1; ++i) {
+      const bool taken = std::find(c.shares.begin(), c.shares.end(), static_cast<int>(i)) != c.shares.end();
+      if (!taken && test.storages[i] == test.storages[o] &&
+          may_share(nest, static_cast<int>(i), static_cast<int>(o)))
+        c.shares[o] = static_cast<int>(i);
+    }
+  c.wrong = [test, expected, shares = c.shares](const std::vector<std::vector<std::byte>>& memory) -> std::string {
     for (std::size_t i = 0; i < memory.size(); ++i) {
+      if (std::find(shares.begin(), shares.end(), static_cast<int>(i)) != shares.end()) continue;  // overwritten
       const auto& operand = test.kernel.nest.operands[i];
       const auto elements = static_cast<int64_t>(memory[i].size() / byte_size(operand.type.dtype));
       for (int64_t e = 0; e < elements; ++e) {

@@ -17,6 +17,7 @@ struct CudaCase {
   std::vector<Storage> storages;
   SymbolTable symbols;
   std::vector<std::vector<std::byte>> memory;  // of each operand before the run, from its storage's offset on
+  std::vector<int> shares;                     // by operand: the input whose memory an output takes, or -1; empty: none do
   KernelFailure failure = {};                  // what the run must end with; then its results mean nothing
   // What is wrong with the memory after the run; empty: nothing.
   std::function<std::string(const std::vector<std::vector<std::byte>>&)> wrong;
@@ -30,6 +31,6 @@ struct SampleOptions {
 std::vector<CudaCase> sample_cases(const SampleOptions& options, std::vector<std::string>& refused);
 // Gathers and the like with indices that are out of range.
 std::vector<CudaCase> failing_cases();
-CudaCase random_case(unsigned seed);
+CudaCase random_case(unsigned seed, bool large = false);
 
 }  // namespace burnish::test

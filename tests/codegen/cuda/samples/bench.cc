@@ -8,6 +8,7 @@
 
 #include "codegen/cuda/nvrtc.h"
 #include "codegen/cuda/prelude.h"
+#include "ops/operator.h"
 
 namespace burnish::test {
 namespace {
@@ -15,46 +16,68 @@ namespace {
 constexpr int kRepeats = 15, kInGraph = 40;
 constexpr std::size_t kRotated = std::size_t{1} << 30;  // so much lies between two uses of a buffer
 
+// A nest's text, or a sample of an operator. N and M are 4096 in the run, and were planned for.
 struct Row {
-  std::string name, text;
-  int64_t index_below = 0;  // operand 1 holds indices of rows below this
+  std::string_view name, text;
+  int64_t below = 1;  // operands of integers hold rows of this many
 };
 
-std::vector<Row> rows() {
-  const std::string softmax =
-      "%0: f32 = x[i, j] t0 = max[j] %0 %1: f32 = t0 %2: f32 = sub(%0, %1) %3: f32 = exp(%2) t1 = sum[j] %3 "
-      "%4: f32 = t1 %5: f32 = div(%3, %4) y[i, j] = %5 for j }";
-  return {
-      {"copy", "nest(i: 4096, j: 4096) outer(i, j) { in x: f32[4096,4096]\n out y: f32[4096,4096]\n"
-               "%0: f32 = x[i, j] y[i, j] = %0 }"},
-      {"pointwise chain", "nest(i: 4096, j: 4096) outer(i, j) { in x: f32[4096,4096]\n in z: f32[4096,4096]\n in b: f32[4096]\n"
-                          "out y: f32[4096,4096]\n %0: f32 = x[i, j] %1: f32 = z[i, j] %2: f32 = b[j] %3: f32 = mul(%0, %1) "
-                          "%4: f32 = add(%3, %2) %5: f32 = sigmoid(%4) %6: f32 = mul(%4, %5) y[i, j] = %6 }"},
-      {"pointwise f16", "nest(i: 8192, j: 4096) outer(i, j) { in x: f16[8192,4096]\n in b: f16[4096]\n out y: f16[8192,4096]\n"
-                        "%0: f16 = x[i, j] %1: f16 = b[j] %2: f16 = add(%0, %1) %3: f16 = tanh(%2) y[i, j] = %3 }"},
-      {"pointwise, N by M", "nest(i: N, j: M) outer(i, j) { in x: f32[N,M]\n in b: f32[M]\n out y: f32[N,M]\n"
-                            "%0: f32 = x[i, j] %1: f32 = b[j] %2: f32 = add(%0, %1) y[i, j] = %2 }"},
-      {"row softmax", "nest(i: 4096, j: 4096) outer(i) { in x: f32[4096,4096]\n out y: f32[4096,4096]\n" + softmax},
-      {"row softmax 64", "nest(i: 262144, j: 64) outer(i) { in x: f32[262144,64]\n out y: f32[262144,64]\n" + softmax},
-      {"row softmax, N by M", "nest(i: N, j: M) outer(i) { in x: f32[N,M]\n out y: f32[N,M]\n" + softmax},
-      {"layer norm", "nest(i: 4096, j: 4096) outer(i) { in x: f32[4096,4096]\n in w: f32[4096]\n in b: f32[4096]\n"
-                     "out y: f32[4096,4096]\n %0: f32 = x[i, j] t0 = sum[j] %0 %1: f32 = t0 %2: f32 = 4096 "
-                     "%3: f32 = div(%1, %2) %4: f32 = sub(%0, %3) %5: f32 = mul(%4, %4) t1 = sum[j] %5 %6: f32 = t1 "
-                     "%7: f32 = div(%6, %2) %8: f32 = 0.00001 %9: f32 = add(%7, %8) %10: f32 = sqrt(%9) "
-                     "%11: f32 = div(%4, %10) %12: f32 = w[j] %13: f32 = mul(%11, %12) %14: f32 = b[j] "
-                     "%15: f32 = add(%13, %14) y[i, j] = %15 for j }"},
-      {"row sum", "nest(i: 4096, j: 4096) outer(i) { in x: f32[4096,4096]\n out y: f32[4096]\n"
-                  "%0: f32 = x[i, j] t0 = sum[j] %0 %1: f32 = t0 y[i] = %1 }"},
-      {"column sum", "nest(i: 4096, j: 4096) outer(j) { in x: f32[4096,4096]\n out y: f32[4096]\n"
-                     "%0: f32 = x[i, j] t0 = sum[i] %0 %1: f32 = t0 y[j] = %1 }"},
-      {"transpose", "nest(i: 4096, j: 4096) outer(i, j) { in x: f32[4096,4096]\n out y: f32[4096,4096]\n"
-                    "%0: f32 = x[j, i] y[i, j] = %0 }"},
-      {"transpose f16", "nest(i: 4096, j: 8192) outer(i, j) { in x: f16[8192,4096]\n out y: f16[4096,8192]\n"
-                        "%0: f16 = x[j, i] y[i, j] = %0 }"},
-      {"gather of rows", "nest(i: 4096, j: 4096) outer(i, j) { in x: f32[4096,4096]\n in r: i64[4096]\n out y: f32[4096,4096]\n"
-                         "%0: i64 = r[i] %1: f32 = x[%0, j] y[i, j] = %1 }",
-       4096},
-  };
+constexpr Row kRows[] = {
+    {"copy", "x: f32[4096,4096], a: f32[]; y = mul(x, a)"},
+    {"pointwise chain",
+     "nest(i: 4096, j: 4096) outer(i, j) { in x: f32[4096,4096]\n in z: f32[4096,4096]\n in b: f32[4096]\n"
+     "out y: f32[4096,4096]\n %0: f32 = x[i, j] %1: f32 = z[i, j] %2: f32 = b[j] %3: f32 = mul(%0, %1) "
+     "%4: f32 = add(%3, %2) %5: f32 = sigmoid(%4) %6: f32 = mul(%4, %5) y[i, j] = %6 }"},
+    {"pointwise f16",
+     "nest(i: 8192, j: 4096) outer(i, j) { in x: f16[8192,4096]\n in b: f16[4096]\n out y: f16[8192,4096]\n"
+     "%0: f16 = x[i, j] %1: f16 = b[j] %2: f16 = add(%0, %1) %3: f16 = tanh(%2) y[i, j] = %3 }"},
+    {"pointwise N by M", "x: f32[N,M], b: f32[M]; y = add(x, b)"},
+    {"concat", "a: f32[4096,1024], b: f32[4096,3072]; y = concat(a, b) {axis = 1}"},
+    {"row softmax", "x: f32[4096,4096]; y = softmax(x)"},
+    {"row softmax 64", "x: f32[262144,64]; y = softmax(x)"},
+    {"row softmax f16", "x: f16[8192,4096]; y = softmax(x)"},
+    {"row softmax N by M", "x: f32[N,M]; y = softmax(x)"},
+    {"column softmax", "x: f32[4096,4096]; y = softmax(x) {axis = 0}"},
+    {"layer norm", "x: f32[4096,4096], w: f32[4096], b: f32[4096]; y = layer_norm(x, w, b)"},
+    {"row sum", "x: f32[4096,4096]; y = reduce(x) {axes = [1], keep = 0, kind = \"sum\"}"},
+    {"column sum", "x: f32[4096,4096]; y = reduce(x) {axes = [0], keep = 0, kind = \"sum\"}"},
+    {"sum of all", "x: f32[4096,4096]; y = reduce(x) {axes = [0,1], keep = 0, kind = \"sum\"}"},
+    {"transpose", "x: f32[4096,4096]; y = transpose(x) {permutation = [1,0]}"},
+    {"transpose f16", "x: f16[8192,4096]; y = transpose(x) {permutation = [1,0]}"},
+    {"to channels last", "x: f32[32,256,56,56]; y = transpose(x) {permutation = [0,2,3,1]}"},
+    {"gather of rows", "x: f32[4096,4096], i: i64[4096]; y = gather(x, i)", 4096},
+};
+
+Kernel kernel_of(std::string_view text) {
+  Kernel kernel;
+  if (text.starts_with("nest")) {
+    auto nest = parse_nest(text);
+    CHECK(nest.has_value(), nest.error().message());
+    kernel.nest = std::move(*nest);
+  } else {
+    auto graph = ops::sample_graph({text});
+    CHECK(graph.has_value(), graph.error().message());
+    const Node& node = *(*graph)->nodes().front();
+    LowerContext context(node);
+    auto lowered = ops::find(node.op())->lower(context);
+    CHECK(lowered.has_value(), lowered.error().message());
+    kernel = std::move(*lowered);
+  }
+  std::map<std::string, Dim, std::less<>> usual;
+  for (const char* name : {"N", "M"}) usual[name] = Dim::symbol(name, {0, Range::kMax, 4096});
+  for (auto& a : kernel.nest.axes) a.extent = a.extent.substitute(usual);
+  for (auto& o : kernel.nest.operands)
+    for (Dim& d : o.type.dims) d = d.substitute(usual);
+  return kernel;
+}
+
+CudaKernel printed_kernel(const Kernel& kernel) {
+  std::vector<Storage> storages;
+  for (const auto& o : kernel.nest.operands)
+    storages.push_back(dense_storage(Format::plain(o.type.dtype, o.type.rank()), o.type.dims));
+  auto printed = print_cuda(kernel, storages, "kernel");
+  CHECK(printed.has_value(), printed.error().message());
+  return std::move(*printed);
 }
 
 struct Times {
@@ -97,6 +120,12 @@ Times copies(Device& device, std::size_t bytes) {
 
 }  // namespace
 
+void bench_text(const std::string& filter) {
+  for (const Row& row : kRows)
+    if (row.name.find(filter) != std::string_view::npos)
+      fmt::print("// {}\n{}\n", row.name, printed_kernel(kernel_of(row.text)).text);
+}
+
 void bench(Device& device, const std::string& filter) {
   const SymbolTable symbols = {{"N", 4096}, {"M", 4096}};
   const Times small = copies(device, std::size_t{64} << 20), large = copies(device, std::size_t{1} << 30);
@@ -107,18 +136,11 @@ void bench(Device& device, const std::string& filter) {
   };
   show("copy of 64 MiB", small, "");
   show("copy of 1 GiB", large, "");
-  for (const Row& row : rows()) {
-    if (row.name.find(filter) == std::string::npos) continue;
-    Kernel kernel;
-    auto nest = parse_nest(row.text);
-    CHECK(nest.has_value(), nest.error().message());
-    kernel.nest = *nest;
-    std::vector<Storage> storages;
-    for (const auto& o : kernel.nest.operands)
-      storages.push_back(dense_storage(Format::plain(o.type.dtype, o.type.rank()), o.type.dims));
-    auto printed = print_cuda(kernel, storages, "kernel");
-    CHECK(printed.has_value(), printed.error().message());
-    auto cubin = compile_cuda(std::string(cuda_prelude()) + printed->text, "sm_90");
+  for (const Row& row : kRows) {
+    if (row.name.find(filter) == std::string_view::npos) continue;
+    const Kernel kernel = kernel_of(row.text);
+    const CudaKernel printed = printed_kernel(kernel);
+    auto cubin = compile_cuda(std::string(cuda_prelude()) + printed.text, "sm_90");
     CHECK(cubin.has_value(), cubin.error().message());
     const DeviceModule module = device.load(*cubin);
 
@@ -126,7 +148,7 @@ void bench(Device& device, const std::string& filter) {
     std::vector<std::vector<std::byte>> contents;
     for (const auto& o : kernel.nest.operands) {
       const int64_t elements = *evaluate(o.type.element_count(), symbols);
-      contents.push_back(numbers(o.type.dtype, elements, std::max<int64_t>(row.index_below, 1)));
+      contents.push_back(numbers(o.type.dtype, elements, row.below));
       bytes += static_cast<double>(contents.back().size());
     }
     const int sets = std::max(2, static_cast<int>(static_cast<double>(kRotated) / bytes));
@@ -140,11 +162,11 @@ void bench(Device& device, const std::string& filter) {
     device.fill(failure, 0, sizeof(int64_t) * 5);
     Times found = times([&] {
       return device.seconds(kInGraph, [&](int i) {
-        device.launch(module, *printed, operands[static_cast<std::size_t>(i % sets)], failure, symbols);
+        device.launch(module, printed, operands[static_cast<std::size_t>(i % sets)], failure, symbols);
       });
     });
     for (double* t : {&found.median, &found.least, &found.most}) *t = bytes * kInGraph / *t;
-    show(row.name, found,
+    show(std::string(row.name), found,
          fmt::format("  {:.2f} and {:.2f} of the copies", found.median / small.median, found.median / large.median));
     for (auto& set : operands)
       for (DevicePointer p : set) device.free(p);

@@ -139,7 +139,7 @@ DeviceModule Device::load(std::span<const std::byte> cubin) {
 }
 
 void Device::launch(DeviceModule module, const CudaKernel& kernel, std::span<const DevicePointer> operands,
-                    DevicePointer failure, const SymbolTable& symbols) {
+                    DevicePointer failure, const SymbolTable& symbols, std::size_t skip) {
   std::vector<DevicePointer> pointers(operands.begin(), operands.end());
   pointers.push_back(failure);
   std::vector<int64_t> integers;
@@ -148,13 +148,22 @@ void Device::launch(DeviceModule module, const CudaKernel& kernel, std::span<con
   for (auto& p : pointers) arguments.push_back(&p);
   for (auto& n : integers) arguments.push_back(&n);
   for (const CudaLaunch& launch : kernel.launches) {
-    const int64_t blocks = *evaluate(launch.blocks, symbols);
+    CudaLaunch rest = launch;
+    const CudaFunction* chosen = nullptr;
+    for (std::size_t n = 0; n <= skip && !rest.choices.empty(); ++n) {
+      auto found = choose(rest, symbols);
+      if (!found) die(found.error().message());
+      chosen = &launch.choices[launch.choices.size() - rest.choices.size()] + (*found - rest.choices.data());
+      rest.choices.erase(rest.choices.begin(), rest.choices.begin() + (*found - rest.choices.data()) + 1);
+    }
+    const CudaFunction& f = *chosen;
+    const int64_t blocks = *evaluate(f.blocks, symbols);
     if (blocks == 0) continue;
     void* function = nullptr;
-    must(driver().function(&function, module.handle, launch.name.c_str()), launch.name.c_str());
-    must(driver().launch(function, static_cast<unsigned>(blocks), 1, 1, static_cast<unsigned>(launch.threads), 1, 1, 0,
-                         stream_, arguments.data(), nullptr),
-         launch.name.c_str());
+    must(driver().function(&function, module.handle, f.name.c_str()), f.name.c_str());
+    must(driver().launch(function, static_cast<unsigned>(blocks), 1, 1, static_cast<unsigned>(f.threads), 1, 1, 0, stream_,
+                         arguments.data(), nullptr),
+         f.name.c_str());
   }
 }
 

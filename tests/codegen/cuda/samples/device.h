@@ -31,9 +31,10 @@ class Device {
   void fill(DevicePointer at, unsigned char value, std::size_t bytes);
 
   DeviceModule load(std::span<const std::byte> cubin);
-  // All functions of the kernel, in their order, with the sizes that `symbols` give.
+  // One function of each launch, in their order, with the sizes that `symbols` give: of those whose conditions hold the
+  // one that is `skip` from the first, or the last.
   void launch(DeviceModule module, const CudaKernel& kernel, std::span<const DevicePointer> operands, DevicePointer failure,
-              const SymbolTable& symbols);
+              const SymbolTable& symbols, std::size_t skip = 0);
   void copy(DevicePointer to, DevicePointer from, std::size_t bytes);
   // Waits; "" or what went wrong on the device since.
   std::string finish();
