@@ -24,7 +24,8 @@ struct Ran {
   std::vector<Tensor> results;
   KernelFailure failure = {};
 };
-Ran run(const Kernel& kernel, const Emitted& emitted, const SampleCase& c, std::span<const Storage> storages, bool at_start) {
+Ran run(const Kernel& kernel, const Emitted& emitted, const SampleCase& c, std::span<const Storage> storages,
+        bool at_start) {
   Ran ran;
   std::vector<StoredOperand> memory;
   std::vector<void*> pointers;

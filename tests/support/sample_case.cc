@@ -21,7 +21,7 @@ Tensor filled(const Tensor& like, std::span<const int64_t> numbers) {
 }  // namespace
 
 std::optional<SampleCase> sample_case(const Operator& definition, std::string_view text, uint64_t seed,
-                              std::span<const int64_t> bad) {
+                                      std::span<const int64_t> bad) {
   SampleCase c;
   auto graph = ops::sample_graph({text});
   if (!graph || !ops::verify(**graph)) return std::nullopt;

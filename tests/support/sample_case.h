@@ -13,8 +13,9 @@
 namespace burnish::test {
 
 // What kernels may be made of.
-inline constexpr DType kKernelDTypes[] = {DType::f32, DType::f64, DType::f16, DType::bf16, DType::i64, DType::i32,    DType::i16,
-                             DType::i8,  DType::u64, DType::u32, DType::u16,  DType::u8,  DType::boolean};
+inline constexpr DType kKernelDTypes[] = {DType::f32, DType::f64, DType::f16,    DType::bf16, DType::i64,
+                                          DType::i32, DType::i16, DType::i8,     DType::u64,  DType::u32,
+                                          DType::u16, DType::u8,  DType::boolean};
 
 // A sample with the reference's numbers.
 struct SampleCase {

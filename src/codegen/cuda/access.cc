@@ -86,8 +86,10 @@ std::string CudaAccess::guard(const Access& access, const CudaPlace& at, const N
 
 void CudaAccess::check(int expression, const CudaPlace& at, const Names& names) {
   const auto& e = form_.nest.expressions[u(expression)];
-  const std::string index = convert_text(names[u(e.arguments[0])], form_.nest.expressions[u(e.arguments[0])].dtype, DType::i64);
-  const std::string given = convert_text(names[u(e.arguments[1])], form_.nest.expressions[u(e.arguments[1])].dtype, DType::i64);
+  const std::string index =
+      convert_text(names[u(e.arguments[0])], form_.nest.expressions[u(e.arguments[0])].dtype, DType::i64);
+  const std::string given =
+      convert_text(names[u(e.arguments[1])], form_.nest.expressions[u(e.arguments[1])].dtype, DType::i64);
   const std::string extent = text_.number(e.dim);
   text_.line(fmt::format("check({}inside({}, {}), failure, {}, {}, {} - 1, {});",
                          at.active.empty() ? "" : "!" + at.active + " || ", index, extent, given,
@@ -105,8 +107,7 @@ std::string CudaAccess::value(int expression, const CudaPlace& at, const Names& 
     }
     case Kind::load: {
       const Access& access = *form_.loads[u(expression)];
-      std::string read =
-          from_memory(fmt::format("p{}[{}]", access.operand, offset(access, at, names)), access.dtype);
+      std::string read = from_memory(fmt::format("p{}[{}]", access.operand, offset(access, at, names)), access.dtype);
       const std::string inside = guard(access, at, names);
       if (inside.empty()) return read;
       return fmt::format("{} ? {} : {}", inside, read, constant_text(access.fallback, access.dtype));

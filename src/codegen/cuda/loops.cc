@@ -49,16 +49,15 @@ int CudaLoops::place_bytes() const {
   return shared ? most : 0;
 }
 
-void CudaLoops::sync() {
-  text_.line(plan_.axis < 0 && plan_.team <= 32 ? "__syncwarp();" : "__syncthreads();");
-}
+void CudaLoops::sync() { text_.line(plan_.axis < 0 && plan_.team <= 32 ? "__syncwarp();" : "__syncthreads();"); }
 
 void CudaLoops::items() {
   const auto type = text_.index_type();
   const int lanes = plan_.lanes();
   if (plan_.item_count != Dim(1) || lanes > 1) {
     std::string lane = "threadIdx.x";
-    if (plan_.team > 1) lane += fmt::format(" {} {}", plan_.axis >= 0 ? "%" : "/", plan_.axis >= 0 ? lanes : plan_.team);
+    if (plan_.team > 1)
+      lane += fmt::format(" {} {}", plan_.axis >= 0 ? "%" : "/", plan_.axis >= 0 ? lanes : plan_.team);
     const bool alone = plan_.team > 1 && lanes == 1;
     text_.line(fmt::format("{}{} item = ({})blockIdx.x{}{};", plan_.team > 1 ? "" : "const ", type, type,
                            lanes > 1 ? fmt::format(" * {}", lanes) : "", alone ? "" : " + " + lane));
@@ -178,9 +177,9 @@ void CudaLoops::positions(Pass& pass, CudaPlace at) {
   const auto type = text_.index_type();
   std::string rank = "0";
   if (plan_.team > 1)
-    rank = plan_.axis >= 0        ? fmt::format("threadIdx.x / {}", plan_.lanes())
+    rank = plan_.axis >= 0      ? fmt::format("threadIdx.x / {}", plan_.lanes())
            : plan_.lanes() == 1 ? "threadIdx.x"
-                                  : fmt::format("threadIdx.x % {}", plan_.team);
+                                : fmt::format("threadIdx.x % {}", plan_.team);
   if (group.axes.empty()) {
     // A value of the whole item: one thread writes it.
     const bool one = plan_.team > 1 && !group.reduce;
@@ -315,9 +314,9 @@ void CudaLoops::combine(const CudaPlan::Group& group) {
     const auto f = combiner(statement.reduction);
     const DType dtype = form_.nest.expressions[u(statement.expression)].dtype;
     if (plan_.axis >= 0)
-      text_.line(fmt::format("across_columns<{}, {}, {}>({}, t{}, place);", plan_.lanes(), plan_.team, plan_.vector, f, s));
-    else if (plan_.team <= 32)
-      text_.line(fmt::format("t{} = across_lanes<{}>({}, t{});", s, plan_.team, f, s));
+      text_.line(
+          fmt::format("across_columns<{}, {}, {}>({}, t{}, place);", plan_.lanes(), plan_.team, plan_.vector, f, s));
+    else if (plan_.team <= 32) text_.line(fmt::format("t{} = across_lanes<{}>({}, t{});", s, plan_.team, f, s));
     else
       text_.line(fmt::format("t{} = across_block<{}>({}, t{}, {}, place);", s, plan_.threads, f, s,
                              identity_text(statement.reduction, dtype)));

@@ -26,7 +26,7 @@ class CudaLoops {
   // Where a group's values stand while its text is written.
   struct Pass {
     const CudaPlan::Group* group = nullptr;
-    int axis = -1;             // with `vector` elements along it at a time
+    int axis = -1;  // with `vector` elements along it at a time
     int vector = 1;
     std::vector<bool> needed = {};  // expressions
     std::vector<bool> varies = {};  // along the axis
@@ -61,7 +61,7 @@ class CudaLoops {
   std::span<const Dim> offsets_;
   CudaText& text_;
   CudaAccess access_;
-  CudaPlace at_;                // of the item
+  CudaPlace at_;  // of the item
 };
 
 }  // namespace burnish

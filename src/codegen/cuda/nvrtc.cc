@@ -1,7 +1,8 @@
 #include "codegen/cuda/nvrtc.h"
 
-#include <array>
 #include <dlfcn.h>
+
+#include <array>
 
 #include <fmt/format.h>
 

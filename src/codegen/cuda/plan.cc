@@ -256,15 +256,17 @@ class Planner {
     std::size_t size = 1;
     for (int e : plan_.tiled) size = std::max(size, byte_size(form_.loads[u(e)]->dtype));
     plan_.tile = size >= 8 ? 32 : size == 1 ? 128 : 64;
-    const auto bytes = [&](int side) { return static_cast<std::size_t>(side * (side + 1)) * size * plan_.tiled.size(); };
-    while (plan_.tile > 32 && (bytes(plan_.tile) > kTileBytes || extent(plan_.axis) < plan_.tile ||
-                               extent(plan_.tile_axis) < plan_.tile))
+    const auto bytes = [&](int side) {
+      return static_cast<std::size_t>(side * (side + 1)) * size * plan_.tiled.size();
+    };
+    while (plan_.tile > 32 &&
+           (bytes(plan_.tile) > kTileBytes || extent(plan_.axis) < plan_.tile || extent(plan_.tile_axis) < plan_.tile))
       plan_.tile /= 2;
     // Accesses of 8 bytes; wider ones meet in the banks of the shared memory.
     std::vector<int> all;
     for (const auto& g : plan_.groups) all.insert(all.end(), g.statements.begin(), g.statements.end());
-    plan_.vector = std::min({widest(plan_.axis, all, true), widest(plan_.tile_axis, all, true), static_cast<int>(8 / size),
-                             plan_.tile * plan_.tile / kTileThreads});
+    plan_.vector = std::min({widest(plan_.axis, all, true), widest(plan_.tile_axis, all, true),
+                             static_cast<int>(8 / size), plan_.tile * plan_.tile / kTileThreads});
     plan_.flat_tile = cost(all) * plan_.tile * plan_.tile / kTileThreads < kMostFlat;
     std::erase_if(plan_.items, [&](int a) { return a == plan_.axis || a == plan_.tile_axis; });
   }

@@ -1,6 +1,6 @@
 #pragma once
-// How the loops of a form run on a GPU. An *item* is one position of the outer axes, or `vector` neighbours along one of
-// them. A block has `threads` threads; `team` of them share each item and split the positions of its statements.
+// How the loops of a form run on a GPU. An *item* is one position of the outer axes, or `vector` neighbours along one
+// of them. A block has `threads` threads; `team` of them share each item and split the positions of its statements.
 //
 //   lanes  neighbouring threads take neighbouring items along `axis`; a team stands down a column of the block
 //   rows   neighbouring threads are a team and take neighbouring positions of one row: part of a warp, or the block
@@ -50,8 +50,8 @@ struct CudaPlan {
   int team = 1;
   Dim item_count = 1;
 
-  // Values that a reducing group computes and later ones over the same axes want again: in registers. Such groups are laid
-  // out flat.
+  // Values that a reducing group computes and later ones over the same axes want again: in registers. Such groups are
+  // laid out flat.
   struct Kept {
     int expression;
     std::size_t group;  // that computes it

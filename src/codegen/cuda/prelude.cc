@@ -8,7 +8,8 @@ struct Failure {
   unsigned long long failed;
   long long index, low, high, operand;
 };
-__device__ inline void check(bool inside, Failure* failure, long long index, long long low, long long high, int operand) {
+__device__ inline void check(bool inside, Failure* failure, long long index, long long low, long long high,
+                             int operand) {
   if (inside || atomicCAS(&failure->failed, 0ull, 1ull) != 0) return;
   failure->index = index, failure->low = low, failure->high = high, failure->operand = operand;
 }
@@ -20,9 +21,14 @@ __device__ inline long long quotient(long long a, long long b) { return (unsigne
 __device__ inline long long remainder_of(long long a, long long b) {
   return (unsigned long long)a % (unsigned long long)b;
 }
-__device__ inline long long clamped(long long i, long long last) { return i > last ? (last < 0 ? 0 : last) : i < 0 ? 0 : i; }
+__device__ inline long long clamped(long long i, long long last) {
+  if (i > last) i = last;
+  return i < 0 ? 0 : i;
+}
 __device__ inline bool inside(int i, int extent) { return (unsigned)i < (unsigned)extent; }
-__device__ inline bool inside(long long i, long long extent) { return (unsigned long long)i < (unsigned long long)extent; }
+__device__ inline bool inside(long long i, long long extent) {
+  return (unsigned long long)i < (unsigned long long)extent;
+}
 
 // Between memory and registers.
 __device__ inline float from_half(unsigned short bits) {

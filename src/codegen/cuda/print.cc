@@ -34,15 +34,15 @@ class KernelPrinter {
     std::string parameters;
     for (std::size_t i = 0; i < nest_.operands.size(); ++i) {
       const auto& operand = nest_.operands[i];
-      parameters += fmt::format("{}{}* __restrict__ p{}, ", operand.output ? "" : "const ",
-                                memory_type(operand.type.dtype), i);
+      parameters +=
+          fmt::format("{}{}* __restrict__ p{}, ", operand.output ? "" : "const ", memory_type(operand.type.dtype), i);
     }
     parameters += "Failure* failure";
     for (std::size_t i = 0; i < text_.sizes().size(); ++i) parameters += fmt::format(", long long n{}", i);
     CudaKernel kernel;
     for (const Function& f : functions_) {
-      kernel.text += fmt::format("extern \"C\" __global__ void __launch_bounds__({}) {}({}) {{\n", f.threads, f.name,
-                                 parameters);
+      kernel.text +=
+          fmt::format("extern \"C\" __global__ void __launch_bounds__({}) {}({}) {{\n", f.threads, f.name, parameters);
       for (int n : f.narrow) kernel.text += fmt::format("  const int m{} = (int)n{};\n", n, n);
       if (f.place_bytes > 0)
         kernel.text += fmt::format("  __shared__ alignas(16) unsigned char place[{}];\n", f.place_bytes);

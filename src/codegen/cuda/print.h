@@ -31,15 +31,15 @@ struct CudaKernel {
   std::vector<Dim> integers;
 };
 
-// Why there is no text for a kernel: it has an anchor, stores to computed places, or a dtype that lacks arithmetic. Empty
-// when there is.
+// Why there is no text for a kernel: it has an anchor, stores to computed places, or a dtype that lacks arithmetic.
+// Empty when there is.
 std::string cuda_why_not(const Kernel& kernel);
 
-// Functions called NAME, NAME_1, NAME_fill0 ... for a kernel whose operands lie as `storages` say (one per operand). Refuses what
-// cuda_why_not has a reason against. The same kernel gives the same text.
+// Functions called NAME, NAME_1, NAME_fill0 ... for a kernel whose operands lie as `storages` say (one per operand).
+// Refuses what cuda_why_not has a reason against. The same kernel gives the same text.
 Result<CudaKernel> print_cuda(const Kernel& kernel, std::span<const Storage> storages, const std::string& name);
 
-// Of a launch, for the sizes of a run.
+// Of a launch, for the sizes of a run. An error names a symbol that is missing.
 Result<const CudaFunction*> choose(const CudaLaunch& launch, const SymbolTable& symbols);
 
 }  // namespace burnish

@@ -30,7 +30,8 @@ bool overwrites(const LoopForm& form, const Statement& store, const std::vector<
   for (int s : before)
     for (int e : form.loads_of(form.nest.statements[u(s)].expression)) {
       const auto& load = form.nest.expressions[u(e)];
-      if (load.index != store.index && form.nest.operands[u(load.operand)].type == form.nest.operands[u(store.operand)].type)
+      if (load.index != store.index &&
+          form.nest.operands[u(load.operand)].type == form.nest.operands[u(store.operand)].type)
         return true;
     }
   return false;

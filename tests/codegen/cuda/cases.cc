@@ -139,8 +139,7 @@ CudaCase random_case(unsigned seed, bool large) {
   for (std::size_t o = 0; o < nest.operands.size(); ++o)
     for (std::size_t i = 0; i < o && c.shares[o] < 0 && seed % 2 == 1; ++i) {
       const bool taken = std::find(c.shares.begin(), c.shares.end(), static_cast<int>(i)) != c.shares.end();
-      if (!taken && test.storages[i] == test.storages[o] &&
-          may_share(nest, static_cast<int>(i), static_cast<int>(o)))
+      if (!taken && test.storages[i] == test.storages[o] && may_share(nest, static_cast<int>(i), static_cast<int>(o)))
         c.shares[o] = static_cast<int>(i);
     }
   c.wrong = [test, expected, shares = c.shares](const std::vector<std::vector<std::byte>>& memory) -> std::string {

@@ -17,8 +17,8 @@ struct CudaCase {
   std::vector<Storage> storages;
   SymbolTable symbols;
   std::vector<std::vector<std::byte>> memory;  // of each operand before the run, from its storage's offset on
-  std::vector<int> shares;                     // by operand: the input whose memory an output takes, or -1; empty: none do
-  KernelFailure failure = {};                  // what the run must end with; then its results mean nothing
+  std::vector<int> shares;     // by operand: the input whose memory an output takes, or -1; empty: none do
+  KernelFailure failure = {};  // what the run must end with; then its results mean nothing
   // What is wrong with the memory after the run; empty: nothing.
   std::function<std::string(const std::vector<std::vector<std::byte>>&)> wrong;
 };

@@ -1,6 +1,8 @@
 // tests/codegen/cuda/golden/NAME.txt: a nest, a line "// ----", and the CUDA C++ it is printed as. BURNISH_BLESS=1 rewrites
 // the second part; read the difference before committing it.
 
+#include "codegen/cuda/print.h"
+
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -9,8 +11,6 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-
-#include "codegen/cuda/print.h"
 
 namespace burnish::test {
 namespace {

@@ -95,7 +95,8 @@ std::vector<std::byte> numbers(DType dtype, int64_t elements, int64_t below) {
   std::mt19937 random(1);
   std::vector<std::byte> bytes(static_cast<std::size_t>(elements) * byte_size(dtype));
   for (int64_t i = 0; i < elements; ++i) {
-    if (is_float(dtype)) Accessor<double>(dtype).store(bytes.data(), i, static_cast<double>(random() % 4096) / 2048 - 1);
+    if (is_float(dtype))
+      Accessor<double>(dtype).store(bytes.data(), i, static_cast<double>(random() % 4096) / 2048 - 1);
     else Accessor<int64_t>(dtype).store(bytes.data(), i, static_cast<int64_t>(random() % static_cast<uint64_t>(below)));
   }
   return bytes;

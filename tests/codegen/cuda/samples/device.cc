@@ -161,8 +161,8 @@ void Device::launch(DeviceModule module, const CudaKernel& kernel, std::span<con
     if (blocks == 0) continue;
     void* function = nullptr;
     must(driver().function(&function, module.handle, f.name.c_str()), f.name.c_str());
-    must(driver().launch(function, static_cast<unsigned>(blocks), 1, 1, static_cast<unsigned>(f.threads), 1, 1, 0, stream_,
-                         arguments.data(), nullptr),
+    must(driver().launch(function, static_cast<unsigned>(blocks), 1, 1, static_cast<unsigned>(f.threads), 1, 1, 0,
+                         stream_, arguments.data(), nullptr),
          f.name.c_str());
   }
 }

@@ -33,8 +33,8 @@ class Device {
   DeviceModule load(std::span<const std::byte> cubin);
   // One function of each launch, in their order, with the sizes that `symbols` give: of those whose conditions hold the
   // one that is `skip` from the first, or the last.
-  void launch(DeviceModule module, const CudaKernel& kernel, std::span<const DevicePointer> operands, DevicePointer failure,
-              const SymbolTable& symbols, std::size_t skip = 0);
+  void launch(DeviceModule module, const CudaKernel& kernel, std::span<const DevicePointer> operands,
+              DevicePointer failure, const SymbolTable& symbols, std::size_t skip = 0);
   void copy(DevicePointer to, DevicePointer from, std::size_t bytes);
   // Waits; "" or what went wrong on the device since.
   std::string finish();
