@@ -14,8 +14,10 @@ int power_of_two(int64_t n) { return static_cast<int>(std::bit_ceil(static_cast<
 
 // Costs of an element's access for threads that lie along an axis, in memory traffic.
 constexpr double kSame = 0.25, kStrided = 8;
-// Threads that fill a large GPU, and registers that a thread may spend on what it keeps.
-constexpr int64_t kFull = 132 * 1024, kKeptBytes = 384;
+// Threads that fill a large GPU.
+constexpr int64_t kFull = 132 * 1024;
+// Registers of a multiprocessor, what a thread needs beside those that it keeps values in, and most that it may keep.
+constexpr int64_t kRegisters = 65536, kOwnRegisters = 24, kMostKept = 96;
 constexpr int kMostRounds = 16, kMostThreads = 1024, kTileThreads = 256;
 // Of the shared memory that every block may have.
 constexpr std::size_t kTileBytes = 34 * 1024;
@@ -289,6 +291,7 @@ class Planner {
       g.rounds = wanted;
       if (!known) require({g.steps, wanted * plan_.team, 1});
     }
+    const int64_t room = 4 * std::min(kMostKept, kRegisters / plan_.threads - kOwnRegisters);
     int64_t bytes = 0;
     for (std::size_t i = 1; i < plan_.groups.size(); ++i) {
       const auto& later = plan_.groups[i];
@@ -313,7 +316,7 @@ class Planner {
         if (known) continue;
         const int64_t size = std::max<int64_t>(4, static_cast<int64_t>(byte_size(form_.nest.expressions[e].dtype))) *
                              later.rounds * later.vector * plan_.vector;
-        if (first[e] < i && moves(static_cast<int>(e), later.axes) && bytes + size <= kKeptBytes && unknown(e)) {
+        if (first[e] < i && moves(static_cast<int>(e), later.axes) && bytes + size <= room && unknown(e)) {
           bytes += size;
           plan_.kept.push_back({static_cast<int>(e), first[e]});
           continue;
