@@ -11,6 +11,9 @@ namespace {
 
 using Kind = ScalarExpression::Kind;
 std::size_t u(int i) { return static_cast<std::size_t>(i); }
+int register_bytes(DType dtype) {
+  return dtype == DType::f16 || dtype == DType::bf16 ? 4 : static_cast<int>(byte_size(dtype));
+}
 
 }  // namespace
 
@@ -24,6 +27,7 @@ void CudaLoops::run() {
     const auto type = register_type(form_.nest.expressions[u(k.expression)].dtype);
     text_.line(fmt::format("{} k{}[{}];", type, k.expression, g.rounds * vector));
   }
+  if (plan_.parts > 1 && !plan_.second) return group(0);
   for (std::size_t g = 0; g < plan_.groups.size(); ++g) {
     // What the group before has read may lie where this one writes.
     if (g > 0 && plan_.team > 1 && !plan_.groups[g].reduce && !plan_.groups[g - 1].reduce) sync();
@@ -32,7 +36,8 @@ void CudaLoops::run() {
 }
 
 Dim CudaLoops::blocks() const {
-  if (plan_.kind != CudaPlan::Kind::tiles) return ceildiv(plan_.item_count, Dim(plan_.lanes()));
+  if (plan_.kind != CudaPlan::Kind::tiles)
+    return ceildiv(plan_.item_count, Dim(plan_.lanes())) * Dim(plan_.second ? 1 : plan_.parts);
   return plan_.item_count * ceildiv(form_.axes[u(plan_.axis)].extent, Dim(plan_.tile)) *
          ceildiv(form_.axes[u(plan_.tile_axis)].extent, Dim(plan_.tile));
 }
@@ -42,7 +47,7 @@ int CudaLoops::place_bytes() const {
   for (const auto& s : form_.nest.statements) {
     if (s.kind != Statement::Kind::reduce) continue;
     const DType dtype = form_.nest.expressions[u(s.expression)].dtype;
-    const int size = std::max(dtype == DType::f16 || dtype == DType::bf16 ? 4 : 1, static_cast<int>(byte_size(dtype)));
+    const int size = register_bytes(dtype);
     most = std::max(most, plan_.axis >= 0 ? size * plan_.vector * plan_.threads : size * plan_.threads / 32);
   }
   const bool shared = plan_.axis >= 0 ? plan_.team > 1 : plan_.team > 32;
@@ -54,12 +59,18 @@ void CudaLoops::sync() { text_.line(plan_.axis < 0 && plan_.team <= 32 ? "__sync
 void CudaLoops::items() {
   const auto type = text_.index_type();
   const int lanes = plan_.lanes();
+  std::string block = fmt::format("({})blockIdx.x", type);
+  if (plan_.parts > 1 && !plan_.second) {
+    text_.line(fmt::format("const {} part = {} % {};", type, block, plan_.parts));
+    block = fmt::format("({})(blockIdx.x / {})", type, plan_.parts);
+  }
   if (plan_.item_count != Dim(1) || lanes > 1) {
+    item_ = "item";
     std::string lane = "threadIdx.x";
     if (plan_.team > 1)
       lane += fmt::format(" {} {}", plan_.axis >= 0 ? "%" : "/", plan_.axis >= 0 ? lanes : plan_.team);
     const bool alone = plan_.team > 1 && lanes == 1;
-    text_.line(fmt::format("{}{} item = ({})blockIdx.x{}{};", plan_.team > 1 ? "" : "const ", type, type,
+    text_.line(fmt::format("{}{} item = {}{}{};", plan_.team > 1 ? "" : "const ", type, block,
                            lanes > 1 ? fmt::format(" * {}", lanes) : "", alone ? "" : " + " + lane));
     const std::string count = text_.index(plan_.item_count);
     if (plan_.team == 1) {
@@ -167,19 +178,61 @@ void CudaLoops::group(std::size_t number) {
     for (int v = 1; v < plan_.vector; ++v) all += ", " + identity;
     text_.line(fmt::format("{} t{}[{}] = {{{}}};", register_type(dtype), s, plan_.vector, all));
   }
+  if (plan_.second && number == 0) return load_parts(group);
   positions(pass, at_);
   if (group.reduce && plan_.team > 1 && !group.axes.empty()) combine(group);
+  if (plan_.parts > 1 && !plan_.second) store_parts(group);
+}
+
+std::string CudaLoops::rank() const {
+  if (plan_.team == 1) return "0";
+  if (plan_.axis >= 0) return fmt::format("threadIdx.x / {}", plan_.lanes());
+  return plan_.lanes() == 1 ? "threadIdx.x" : fmt::format("threadIdx.x % {}", plan_.team);
+}
+
+std::string CudaLoops::part_place(std::size_t reduction, const std::string& item, const std::string& part,
+                                  DType dtype) {
+  Dim items = 1;
+  for (int a : plan_.items) items *= form_.axes[u(a)].extent;
+  std::string slot = reduction == 0 ? item : fmt::format("{} + {} * {}", item, reduction, text_.index(items));
+  return fmt::format("reinterpret_cast<{}*>(scratch)[((long long)({}) * {} + {}) * {}]", register_type(dtype), slot,
+                     plan_.parts, part, 8 / register_bytes(dtype));
+}
+
+void CudaLoops::store_parts(const CudaPlan::Group& group) {
+  std::string when = plan_.team > 1 ? rank() + " == 0" : "";
+  if (!at_.active.empty()) when += " && " + at_.active;
+  if (!when.empty()) text_.line("if (" + when + ") {");
+  const int vector = plan_.axis >= 0 ? plan_.vector : 1;
+  for (std::size_t i = 0; i < group.statements.size(); ++i) {
+    const int s = group.statements[i];
+    const DType dtype = form_.nest.expressions[u(form_.nest.statements[u(s)].expression)].dtype;
+    for (int v = 0; v < vector; ++v) {
+      const std::string item = vector == 1 ? item_ : fmt::format("{} * {} + {}", item_, vector, v);
+      text_.line(fmt::format("{} = {};", part_place(i, item, "part", dtype), temporary(s, std::to_string(v))));
+    }
+  }
+  if (!when.empty()) text_.line("}");
+}
+
+void CudaLoops::load_parts(const CudaPlan::Group& group) {
+  text_.line(fmt::format("for (int p = {}; p < {}; p += {}) {{", rank(), plan_.parts, plan_.team));
+  for (std::size_t i = 0; i < group.statements.size(); ++i) {
+    const auto& statement = form_.nest.statements[u(group.statements[i])];
+    const DType dtype = form_.nest.expressions[u(statement.expression)].dtype;
+    const std::string sum = temporary(group.statements[i], "0");
+    text_.line(
+        fmt::format("{} = {}({}, {});", sum, combiner(statement.reduction), sum, part_place(i, item_, "p", dtype)));
+  }
+  text_.line("}");
+  combine(group);
 }
 
 // The loop over what a thread has to do.
 void CudaLoops::positions(Pass& pass, CudaPlace at) {
   const auto& group = *pass.group;
   const auto type = text_.index_type();
-  std::string rank = "0";
-  if (plan_.team > 1)
-    rank = plan_.axis >= 0      ? fmt::format("threadIdx.x / {}", plan_.lanes())
-           : plan_.lanes() == 1 ? "threadIdx.x"
-                                : fmt::format("threadIdx.x % {}", plan_.team);
+  const std::string rank = this->rank();
   if (group.axes.empty()) {
     // A value of the whole item: one thread writes it.
     const bool one = plan_.team > 1 && !group.reduce;
@@ -202,8 +255,14 @@ void CudaLoops::positions(Pass& pass, CudaPlace at) {
     test = group.steps != Dim(group.rounds * plan_.team);
     if (test) text_.line(fmt::format("if (p < {}) {{", steps));
   } else {
+    std::string begin = rank, end = steps;
+    if (plan_.parts > 1) {
+      const std::string size = text_.index(ceildiv(group.steps, Dim(plan_.parts)));
+      text_.line(fmt::format("const {} first = part * {}, last = least(first + {}, {});", type, size, size, steps));
+      begin = rank == "0" ? "first" : "first + " + rank, end = "last";
+    }
     text_.line("#pragma unroll 4");
-    text_.line(fmt::format("for ({} p = {}; p < {}; p += {}) {{", type, rank, steps, plan_.team));
+    text_.line(fmt::format("for ({} p = {}; p < {}; p += {}) {{", type, begin, end, plan_.team));
     test = false;
   }
   decompose(group.axes, "p", plan_.axis >= 0 ? 1 : group.vector, at);

@@ -51,6 +51,11 @@ class CudaLoops {
   std::string kept(int expression, const Pass& pass, const std::string& lane) const;
   std::string temporary(int statement, const std::string& lane) const;
   bool temporaries_are_arrays() const { return plan_.axis >= 0 && (plan_.vector > 1 || plan_.team > 1); }
+  // Of a plan with parts: the results of one, and what all of them come to.
+  void store_parts(const CudaPlan::Group& group);
+  void load_parts(const CudaPlan::Group& group);
+  std::string part_place(std::size_t reduction, const std::string& item, const std::string& part, DType dtype);
+  std::string rank() const;  // of a thread in its team
   void tiles();
   void load_tiles(const std::string& lane);
   void store_tiles();
@@ -61,7 +66,8 @@ class CudaLoops {
   std::span<const Dim> offsets_;
   CudaText& text_;
   CudaAccess access_;
-  CudaPlace at_;  // of the item
+  CudaPlace at_;            // of the item
+  std::string item_ = "0";  // its number
 };
 
 }  // namespace burnish

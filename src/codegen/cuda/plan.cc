@@ -21,6 +21,8 @@ constexpr int64_t kRegisters = 65536, kOwnRegisters = 24, kMostKept = 96;
 constexpr int kMostRounds = 16, kMostThreads = 1024, kTileThreads = 256;
 // Of the shared memory that every block may have.
 constexpr std::size_t kTileBytes = 34 * 1024;
+// Blocks that keep a large GPU busy, and positions that are worth one.
+constexpr double kBlocks = 264, kPartWork = 4096;
 // Instructions that may be laid out flat.
 constexpr double kMostFlat = 2048;
 constexpr int64_t kMostIndex = (int64_t{1} << 31) - 65536;
@@ -40,6 +42,7 @@ class Planner {
     }
     choose_kind();
     order_items();
+    find_parts();
     plan_.kind == CudaPlan::Kind::rows ? size_rows() : size_lanes();
     if (plan_.kind == CudaPlan::Kind::lanes) find_tiles();
     count_items();
@@ -193,11 +196,11 @@ class Planner {
     std::vector<int> all;
     for (const auto& g : plan_.groups) all.insert(all.end(), g.statements.begin(), g.statements.end());
     plan_.vector = widest(plan_.axis, all, true);
-    const double items = positions(plan_.items) / plan_.vector;
+    const double items = positions(plan_.items) / plan_.vector * plan_.parts;
     double most = 1;
     for (const auto& g : plan_.groups) most = std::max(most, positions(g.axes));
     // Too few items fill no GPU: teams of threads share them.
-    double team = std::min(static_cast<double>(kFull) / std::max(items, 1.0), most / 4);
+    double team = std::min(static_cast<double>(kFull) / std::max(items, 1.0), most / 4 / plan_.parts);
     plan_.team = std::min(power_of_two(static_cast<int64_t>(team)), 128);
     if (plan_.team < 4) {
       plan_.team = 1;
@@ -220,7 +223,8 @@ class Planner {
       if (!g.axes.empty()) g.vector = widest(g.axes.back(), same, false);
       steps = std::max(steps, positions(g.axes) / g.vector);
     }
-    const double rows = positions(plan_.items);
+    const double rows = positions(plan_.items) * plan_.parts;
+    steps /= plan_.parts;
     // Four rounds of a thread, eight within a warp; more threads where few rows would leave most of the GPU idle.
     int64_t team = steps <= 256 ? static_cast<int64_t>(std::min(std::ceil(steps / 2), 32.0))
                                 : static_cast<int64_t>(std::ceil(steps / 4));
@@ -228,6 +232,19 @@ class Planner {
     team = std::max(team, std::min(wanted, static_cast<int64_t>(std::ceil(steps))));
     plan_.team = std::min(power_of_two(team), kMostThreads);
     plan_.threads = plan_.team <= 32 ? 128 : plan_.team;
+  }
+
+  // Only by what all presumptions share, so that their functions agree.
+  void find_parts() {
+    const auto& groups = plan_.groups;
+    if (groups.empty() || !groups[0].reduce || groups[0].axes.empty()) return;
+    for (std::size_t i = 1; i < groups.size(); ++i)
+      if (groups[i].reduce || !groups[i].axes.empty()) return;
+    if (std::any_of(form_.axes.begin(), form_.axes.end(), [](const auto& a) { return a.bound >= 0; })) return;
+    const double items = positions(plan_.items), all = items * positions(groups[0].axes);
+    const double blocks = plan_.axis >= 0 ? std::ceil(items / 32) : items;
+    const double parts = std::min({kBlocks / blocks, all / blocks / kPartWork, 256.0});
+    if (parts >= 4) plan_.parts = static_cast<int>(std::bit_floor(static_cast<uint64_t>(parts)));
   }
 
   // Loads that are contiguous along another outer axis than the store.
@@ -282,6 +299,7 @@ class Planner {
 
   // Loops of few rounds become flat, and then what they computed can stay in registers for later groups.
   void lay_out() {
+    if (plan_.parts > 1) return;
     for (auto& g : plan_.groups) {
       const auto rounds = [&](int64_t steps) { return (steps + plan_.team - 1) / plan_.team; };
       const bool known = rounds(g.steps.range().high) <= kMostRounds;
@@ -398,7 +416,7 @@ class Planner {
     for (const auto& a : form_.stores) add(a);
     Dim items = 1;
     for (int a : form_.outer) items *= max(axis(a).extent, Dim(1));
-    sizes.push_back(items);
+    sizes.push_back(items * Dim(plan_.parts));
     for (const auto& g : plan_.groups) sizes.push_back(g.steps);
     for (const auto& a : form_.axes) sizes.push_back(a.total);
     std::erase_if(sizes, [](const Dim& d) { return d.range().high <= kMostIndex; });
@@ -420,6 +438,19 @@ class Planner {
 
 CudaPlan plan_cuda(const LoopForm& form, std::span<const Dim> offsets, const CudaPresumption& presumed) {
   return Planner(form, offsets, presumed).run();
+}
+
+CudaPlan second_plan(const LoopForm& form, const CudaPlan& first) {
+  CudaPlan plan = first;
+  plan.kind = CudaPlan::Kind::rows;
+  plan.axis = -1;
+  plan.vector = 1;
+  plan.threads = 128, plan.team = 32;
+  plan.second = true;
+  plan.item_count = 1;
+  for (int a : plan.items) plan.item_count *= form.axes[u(a)].extent;
+  for (auto& g : plan.groups) g.vector = 1;
+  return plan;
 }
 
 Dim in_vectors(const Dim& extent, int vector) {

@@ -58,6 +58,10 @@ struct CudaPlan {
   };
   std::vector<Kept> kept;
 
+  // Above 1: the sums of few items are split over so many blocks each, and a second function puts the parts together.
+  int parts = 1;
+  bool second = false;
+
   int tile_axis = -1;
   int tile = 32;           // positions along both sides
   bool flat_tile = true;   // is a thread's part of what it computes laid out flat?
@@ -72,6 +76,10 @@ struct CudaPlan {
 
 // `offsets`: where each operand begins in its buffer, in elements. Buffers begin at multiples of 16 bytes.
 CudaPlan plan_cuda(const LoopForm& form, std::span<const Dim> offsets, const CudaPresumption& presumed);
+
+// The function that follows one of a plan with parts. Slots of 8 bytes hold them: of a reduction, of an item in the order
+// of `items`, of a part.
+CudaPlan second_plan(const LoopForm& form, const CudaPlan& first);
 
 // By expression: does its value change along the axis? Results of reductions do where an item has several positions.
 std::vector<bool> varying(const LoopForm& form, int axis, bool temporaries);

@@ -17,16 +17,26 @@ class KernelPrinter {
   // The form's functions, from what presumes most to what presumes nothing.
   void add(const LoopForm& form, const std::string& name) {
     constexpr CudaPresumption kLevels[] = {{true, true, true}, {true, true, false}, {true, false, false}, {}};
-    launches_.emplace_back();
-    auto& choices = launches_.back().choices;
+    CudaLaunch parts, whole;
+    auto& choices = whole.choices;
     for (const CudaPresumption& presumed : kLevels) {
       const CudaPlan plan = plan_cuda(form, offsets_, presumed);
       // The same text again, or one for sizes that the last one takes, too.
       if (!choices.empty() && choices.back().conditions == plan.conditions) continue;
-      add(form, plan, choices.empty() ? name : fmt::format("{}_{}", name, choices.size()));
-      choices.push_back({functions_.back().name, blocks_, plan.threads, plan.conditions});
+      const std::string suffix = choices.empty() ? "" : fmt::format("_{}", choices.size());
+      if (plan.parts > 1) {
+        parts.choices.push_back(function(form, plan, name + "_parts" + suffix));
+        choices.push_back(function(form, second_plan(form, plan), name + suffix));
+        Dim items = plan.parts;
+        for (int a : plan.items) items *= form.axes[static_cast<std::size_t>(a)].extent;
+        scratch_bytes_ = items * Dim(8 * static_cast<int64_t>(plan.groups[0].statements.size()));
+      } else {
+        choices.push_back(function(form, plan, name + suffix));
+      }
       if (plan.conditions.empty()) break;
     }
+    if (!parts.choices.empty()) launches_.push_back(std::move(parts));
+    launches_.push_back(std::move(whole));
   }
 
   // Parameters are known once all is printed.
@@ -37,7 +47,7 @@ class KernelPrinter {
       parameters +=
           fmt::format("{}{}* __restrict__ p{}, ", operand.output ? "" : "const ", memory_type(operand.type.dtype), i);
     }
-    parameters += "Failure* failure";
+    parameters += "Failure* failure, unsigned char* scratch";
     for (std::size_t i = 0; i < text_.sizes().size(); ++i) parameters += fmt::format(", long long n{}", i);
     CudaKernel kernel;
     for (const Function& f : functions_) {
@@ -50,16 +60,17 @@ class KernelPrinter {
     }
     kernel.launches = std::move(launches_);
     kernel.integers = text_.sizes();
+    kernel.scratch_bytes = scratch_bytes_;
     return kernel;
   }
 
  private:
-  void add(const LoopForm& form, const CudaPlan& plan, std::string name) {
+  CudaFunction function(const LoopForm& form, const CudaPlan& plan, const std::string& name) {
     text_.begin(plan.wide);
     CudaLoops loops(form, plan, offsets_, text_);
     loops.run();
-    functions_.push_back({std::move(name), plan.threads, loops.place_bytes(), text_.narrow(), text_.take()});
-    blocks_ = loops.blocks();
+    functions_.push_back({name, plan.threads, loops.place_bytes(), text_.narrow(), text_.take()});
+    return {name, loops.blocks(), plan.threads, plan.conditions};
   }
 
   struct Function {
@@ -74,7 +85,7 @@ class KernelPrinter {
   CudaText text_;
   std::vector<Function> functions_;
   std::vector<CudaLaunch> launches_;
-  Dim blocks_;  // of the last function
+  Dim scratch_bytes_ = 0;
 };
 
 }  // namespace

@@ -161,6 +161,8 @@ void bench(Device& device, const std::string& filter) {
       }
     const DevicePointer failure = device.allocate(sizeof(int64_t) * 5);
     device.fill(failure, 0, sizeof(int64_t) * 5);
+    // Memory cannot be taken while work is recorded.
+    device.launch(module, printed, operands[0], failure, symbols);
     Times found = times([&] {
       return device.seconds(kInGraph, [&](int i) {
         device.launch(module, printed, operands[static_cast<std::size_t>(i % sets)], failure, symbols);

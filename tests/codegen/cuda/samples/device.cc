@@ -132,6 +132,14 @@ void Device::copy(DevicePointer to, DevicePointer from, std::size_t bytes) {
   must(driver().copy(to, from, bytes, stream_), "cuMemcpyDtoDAsync");
 }
 
+DevicePointer Device::scratch(int64_t bytes) {
+  if (static_cast<std::size_t>(bytes) > scratch_bytes_) {
+    scratch_bytes_ = static_cast<std::size_t>(bytes);
+    scratch_ = allocate(scratch_bytes_);
+  }
+  return scratch_;
+}
+
 DeviceModule Device::load(std::span<const std::byte> cubin) {
   DeviceModule module;
   must(driver().load(&module.handle, cubin.data()), "cuModuleLoadData");
@@ -142,6 +150,7 @@ void Device::launch(DeviceModule module, const CudaKernel& kernel, std::span<con
                     DevicePointer failure, const SymbolTable& symbols, std::size_t skip) {
   std::vector<DevicePointer> pointers(operands.begin(), operands.end());
   pointers.push_back(failure);
+  pointers.push_back(scratch(*evaluate(kernel.scratch_bytes, symbols)));
   std::vector<int64_t> integers;
   for (const Dim& dim : kernel.integers) integers.push_back(*evaluate(dim, symbols));
   std::vector<void*> arguments;

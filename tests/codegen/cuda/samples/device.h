@@ -43,7 +43,10 @@ class Device {
   double seconds(int count, const std::function<void(int)>& work);
 
  private:
+  DevicePointer scratch(int64_t bytes);
   void* stream_ = nullptr;
+  DevicePointer scratch_ = 0;  // the largest that was wanted; smaller ones stay until the end
+  std::size_t scratch_bytes_ = 0;
 };
 
 }  // namespace burnish::test
