@@ -77,8 +77,8 @@ struct CudaPlan {
 // `offsets`: where each operand begins in its buffer, in elements. Buffers begin at multiples of 16 bytes.
 CudaPlan plan_cuda(const LoopForm& form, std::span<const Dim> offsets, const CudaPresumption& presumed);
 
-// The function that follows one of a plan with parts. Slots of 8 bytes hold them: of a reduction, of an item in the order
-// of `items`, of a part.
+// The function that follows one of a plan with parts. Slots of 8 bytes hold them: by reduction, by item in the order of
+// `items`, by part.
 CudaPlan second_plan(const LoopForm& form, const CudaPlan& first);
 
 // By expression: does its value change along the axis? Results of reductions do where an item has several positions.
