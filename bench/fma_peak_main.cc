@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "bench/fma_peak.h"
+#include "target/peaks.h"
 
 int main(int argc, char** argv) {
   const int threads = argc > 1 ? std::clamp(std::atoi(argv[1]), 1, 1024) : 1;

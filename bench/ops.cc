@@ -14,7 +14,7 @@
 #include <fmt/format.h>
 
 #include "base/checked.h"
-#include "bench/fma_peak.h"
+#include "target/peaks.h"
 
 namespace burnish::ops_bench {
 namespace {

@@ -59,6 +59,7 @@ function(burnish_program)
     target_compile_definitions(burnish PRIVATE BURNISH_VERSION="${PROJECT_VERSION}")
     # Libraries of users' operators (--operators) find the program's own table, whatever they were linked to.
     target_link_options(burnish PRIVATE -Wl,--export-dynamic-symbol=burnish_api)
+    burnish_page(burnish "${PROJECT_SOURCE_DIR}/src/cli/report")
     burnish_precompile(burnish)
     set_target_properties(burnish PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${BURNISH_OUTPUT_DIRECTORY}")
   endif()

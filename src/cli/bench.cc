@@ -5,14 +5,17 @@
 #include <exception>
 #include <filesystem>
 #include <mutex>
+#include <optional>
 #include <thread>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "cli/bench_tool.h"
 #include "cli/command.h"
 #include "cli/engine.h"
 #include "cli/inputs.h"
 #include "cli/profile.h"
+#include "cli/report.h"
 #include "cli/statistics.h"
 
 namespace burnish::cli {
@@ -25,7 +28,7 @@ constexpr double kUnstable = 0.05;  // deviation over mean from which the number
 constexpr double kShortRun = 1e-4;  // seconds
 
 struct Options {
-  std::string file, vs, batch;
+  std::string file, vs, batch, html;
   int threads = 0, streams = 1;
   double duration = 3, warmup_ms = 200;
   bool profile = false, ops = false;
@@ -95,6 +98,12 @@ Result<Measured> measure(std::vector<Subject>& streams, const Inputs& inputs, co
 
 Result<int> bench(Console& console, const Options& options) {
   const int threads = thread_count(options.threads);
+  const bool profiled = options.profile || !options.html.empty();
+  std::optional<AtomicFile> page;  // refused before minutes are spent
+  if (!options.html.empty()) {
+    TRY(require_other_file(options.file, options.html));
+    page.emplace(TRY(AtomicFile::create(options.html)));
+  }
   const auto load_start = Clock::now();
   const Engine engine =
       TRY(load_engine(console, TRY(open(options.file, options.build.require_keys)), options.build, threads));
@@ -116,7 +125,7 @@ Result<int> bench(Console& console, const Options& options) {
 
   // The share of references is always told; a short profile is enough for that.
   std::optional<Profile> times;
-  if (options.profile) times = TRY(profile(streams[0], inputs.values, options.duration));
+  if (profiled) times = TRY(profile(streams[0], inputs.values, options.duration));
   else if (steps.references > 0) times = TRY(profile(streams[0], inputs.values, 0));
   const double node_share = steps.all > 0 ? static_cast<double>(steps.references) / static_cast<double>(steps.all) : 0;
   const double time_share = times ? times->reference_share() : 0;
@@ -140,9 +149,21 @@ Result<int> bench(Console& console, const Options& options) {
                     {"steps", steps.all},
                     {"reference_steps", steps.references},
                     {"reference_share", {{"steps", node_share}, {"time", time_share}}}};
-  if (options.profile) {
-    console.report["profile"] = to_json(*times);
-    print(console, *times);
+  if (profiled) {
+    const Layers layers = TRY(layers_of(engine, inputs.symbols));
+    const Peaks peaks = measure_peaks(*engine.program, threads);
+    console.report["machine"] = to_json(peaks);
+    console.report["profile"] = to_json(*times, layers, peaks);
+    if (options.profile) print(console, *times, layers, peaks);
+    if (page) {
+      const Trace one = TRY(trace(streams[0], inputs.values));
+      console.report["graph"] = graph_json(engine, layers);
+      console.report["timeline"] = timeline_json(one, layers, threads);
+      console.report["memory"] = memory_json(streams[0].context(), *engine.program);
+      console.report["decisions"] = engine.decisions;
+      TRY(page->write(page_of(console.report)));
+      TRY(page->commit());
+    }
   }
   const auto ms = [](double s) { return s * 1e3; };
   console.print("Model:      {}, batch {}\n", options.file, batch);
@@ -219,7 +240,11 @@ Action setup(CLI::App& app) {
       ->check(CLI::Range(0.0, 1e6))
       ->type_name("MS")
       ->capture_default_str();
-  app.add_flag("--profile", options->profile, "The time of every layer");
+  app.add_flag("--profile", options->profile,
+               "The time of every layer, its work, and how near it comes to the processor's peaks");
+  app.add_option("--html", options->html,
+                 "All of that as one page to look at: graph, timeline of a run, memory, what would gain most")
+      ->type_name("FILE");
   CLI::Option* vs = app.add_option("--vs", options->vs,
                                    "Beside other engines, installed into build/: ort, openvino, inductor, mnn, ncnn, "
                                    "tensorflow, or all. Needs a checkout")
@@ -243,6 +268,7 @@ Action setup(CLI::App& app) {
 constinit const Command kBench = {"bench", "Measure latency, throughput and memory",
                                   R"(  burnish bench resnet50.plan
   burnish bench resnet50.plan --threads 1 --duration 10 --profile
+  burnish bench resnet50.plan --html resnet50.html            where the time goes, as a page
   burnish bench resnet50.onnx --shapes "x=f32[8,3,224,224]"   a batch of 8, built for it
   burnish bench resnet50.plan --streams 2 --threads 1         two runs at a time
   burnish bench resnet50.onnx --vs ort,openvino               beside other engines, by turns

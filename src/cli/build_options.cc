@@ -49,7 +49,8 @@ void add_build_flags(CLI::App& app, BuildFlags& flags) {
           ->capture_default_str());
   add(app.add_option("--timing-cache", flags.timing_cache, "Keep the times of max-autotune here (JSON)")
           ->type_name("FILE"));
-  add(app.add_option("--force", flags.force, "Use this tactic for a family of kernels")
+  add(app.add_option("--force", flags.force,
+                     "Use this tactic, or the best of those that begin so, where a kernel of the family has it")
           ->type_name("FAMILY=TACTIC")
           ->allow_extra_args(false));
 }

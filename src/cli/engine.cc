@@ -21,6 +21,7 @@ void use(Engine& engine, const BuildResult& result) {
   engine.program = result.program;
   engine.simplified = result.simplified;
   engine.decisions = decisions_json(result.decisions);
+  engine.layers = result.layers.front();
   engine.weight_bytes = result.weight_bytes;
   engine.derived_bytes = result.derived_bytes;
   engine.timings = result.timings;
@@ -69,6 +70,7 @@ Result<Engine> load_plan(Console& console, const Opened& opened, const BuildFlag
     engine.program = TRY(opened.plan->program(cpu));
     engine.decisions = Json::parse(opened.plan->decisions(), nullptr, false);
     if (!engine.decisions.is_array()) engine.decisions = Json::array();
+    engine.layers = opened.plan->layers(cpu);
   } else {
     auto graph = TRY(opened.plan->simplified());
     if (graph == nullptr)

@@ -20,6 +20,7 @@ struct Engine {
   std::vector<InputInfo> inputs;
   SymbolTable opt;
   Json decisions = Json::array();
+  std::string layers;  // JSON (compile/layers.h); empty where a plan has none
   int64_t weight_bytes = 0, derived_bytes = 0;
   double build_seconds = 0, load_seconds = 0;
   std::vector<BuildResult::Timing> timings;

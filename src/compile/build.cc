@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/remedy.h"
 #include "compile/emit.h"
+#include "compile/layers.h"
 #include "compile/pipeline.h"
 #include "compile/reference_graph.h"
 #include "compile/shapes.h"
@@ -67,7 +68,13 @@ class ImageBuilder {
  public:
   ImageBuilder(const Graph& graph, const CpuFeatures& cpu, const BuildOptions& options, ThreadPool& pool,
                TimingCache& times)
-      : graph_(graph), target_(cpu), options_(options), pool_(pool), times_(times), references_(graph) {}
+      : graph_(graph),
+        target_(cpu),
+        options_(options),
+        pool_(pool),
+        times_(times),
+        references_(graph),
+        layers_(graph) {}
 
   Result<std::shared_ptr<const Program>> run(BuildResult& result) {
     std::unique_ptr<Program> root = TRY(schedule(graph_, {}, 0));
@@ -87,6 +94,7 @@ class ImageBuilder {
     const std::shared_ptr<const Graph> references = references_.take();
     give_graph(*root, references);
     TRY(verify(*root));
+    result.layers.push_back(layers_.text(*root));
     if (result.images.empty()) {
       result.weight_bytes = weight_bytes_;
       result.derived_bytes = derived_bytes_;
@@ -118,6 +126,7 @@ class ImageBuilder {
       if (reference_nodes_ <= 5) references_missing_ += (references_missing_.empty() ? "" : ", ") + unit.name;
     }
     const SelectOptions selecting{fusing.early, options_.forced, options_.exact, options_.derived_limit};
+    if (depth == 0) TRY(check_forced(units, selecting));
     TRY(measure(units, selecting));
     const Selection selection = TRY(select(graph, units, selecting, notes_));
     PlaceOptions placing;
@@ -128,6 +137,7 @@ class ImageBuilder {
     placing.body = [&](const Graph& region, const SymbolSet& symbols) { return schedule(region, symbols, depth + 1); };
     placing.reference_number = [&](const Node& node) { return references_.add(node); };
     Placed placed = TRY(place(graph, units, selection, placing, notes_));
+    layers_.add(units, selecting, placed);
     for (KernelJob& job : placed.jobs) jobs_.push_back(std::move(job));
     weight_bytes_ += placed.weight_bytes;
     derived_bytes_ += placed.derived_bytes;
@@ -167,6 +177,7 @@ class ImageBuilder {
   ThreadPool& pool_;
   TimingCache& times_;
   ReferenceGraph references_;
+  LayerRecords layers_;
   std::vector<KernelJob> jobs_;
   std::vector<ScheduleNote> notes_;
   std::string references_missing_;

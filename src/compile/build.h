@@ -53,6 +53,7 @@ struct BuildResult {
   std::shared_ptr<const Program> program;              // the first image
   std::vector<std::shared_ptr<const Program>> images;  // one per processor of BuildOptions::cpu
   std::shared_ptr<const Graph> simplified;             // as it stood after `simplify`
+  std::vector<std::string> layers;                     // per image: what each step does and why so (compile/layers.h)
   std::vector<Decision> decisions;
   BuildChoices choices;
   struct Timing {

@@ -58,7 +58,8 @@ PlanMetadata plan_metadata(const BuildResult& built) {
                   "forced", Json(c.forced), "weight_bytes", built.weight_bytes, "derived_bytes", built.derived_bytes);
   return {.simplified = built.simplified.get(),
           .decisions = text_of(decisions_json(built.decisions)),
-          .record = text_of(record)};
+          .record = text_of(record),
+          .layers = built.layers};
 }
 
 Result<BuildRecord> read_record(std::string_view text) {

@@ -1,5 +1,6 @@
 #include "runtime/executor.h"
 
+#include <chrono>
 #include <exception>
 #include <mutex>
 #include <new>
@@ -89,6 +90,7 @@ class Context::Run {
     state.run.bytes = 0;
     state.run.iterations = 0;
     state.run.failure = {};
+    if (state.run.profile != nullptr) state.run.began = std::chrono::steady_clock::now();
     ++state.run.number;
   }
   ~Run() {
@@ -143,7 +145,11 @@ Result<std::vector<RuntimeValue>> Context::run(std::span<const RuntimeValue> inp
   return result;
 }
 
-void Context::set_profile(std::vector<StepTime>* profile) { state_->run.profile = profile; }
+void Context::set_profile(std::vector<StepTime>* profile, bool trace) {
+  state_->run.profile = profile;
+  state_->run.workers.resize(trace && profile != nullptr ? static_cast<std::size_t>(state_->run.threads()) : 0);
+}
 int64_t Context::arena_bytes() const { return state_->frame.arena_bytes(); }
+std::vector<LiveBuffer> Context::arena() const { return state_->frame.arena(); }
 
 }  // namespace burnish

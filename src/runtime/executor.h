@@ -26,6 +26,23 @@ struct StepTime {
   std::string name;
   std::string kind;  // "kernel conv direct 14x2", "reference Foo"
   double seconds = 0;
+  const Program* program = nullptr;  // a body's steps are its own
+  int step = 0;
+  double start = 0;  // seconds after the run's
+  // Of a trace, and of kernels: one for every thread that had a part in it.
+  struct Worker {
+    int number = 0;
+    double first = 0, last = 0;  // begin of its first piece of work and end of its last, seconds after the run's start
+    double busy = 0;             // seconds within pieces
+  };
+  std::vector<Worker> workers;
+};
+
+// A buffer of an arena, and between which steps it is live.
+struct LiveBuffer {
+  int64_t bytes;
+  int first_step, last_step;
+  int64_t offset = 0;  // result
 };
 
 class Executor;
@@ -42,9 +59,12 @@ class Context {
   // `preallocated` that is a tensor of the right dtype and dims receives that output in place.
   Result<std::vector<RuntimeValue>> run(std::span<const RuntimeValue> inputs, const RunOptions& options = {},
                                         std::span<Tensor> preallocated = {});
-  // When set, every step of the following runs is timed and appended.
-  void set_profile(std::vector<StepTime>* profile);
+  // When set, every step of the following runs is timed and appended; with `trace`, the part of every thread, too, which
+  // takes a little longer.
+  void set_profile(std::vector<StepTime>* profile, bool trace = false);
   int64_t arena_bytes() const;  // of the last shapes that ran
+  // One per buffer of the program, where it lies for the last shapes that ran; without bytes where that is not in the arena.
+  std::vector<LiveBuffer> arena() const;
 
  private:
   struct State;
@@ -75,11 +95,6 @@ class Executor {
 
 // Offsets for buffers so that those live at the same time do not overlap: greedy by size (arXiv 2001.03288, section 5.2),
 // 64-byte aligned. Returns the total.
-struct LiveBuffer {
-  int64_t bytes;
-  int first_step, last_step;
-  int64_t offset = 0;  // result
-};
 Result<int64_t> plan_arena(std::span<LiveBuffer> buffers);
 
 // Runs one graph on references: oracle, constant folder, fallback.

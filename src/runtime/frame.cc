@@ -1,7 +1,6 @@
 #include "runtime/frame.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -35,6 +34,18 @@ int64_t Frame::arena_bytes() const {
   for (const auto& body : bodies_)
     if (body != nullptr) bytes += body->arena_bytes();
   return bytes;
+}
+
+std::vector<LiveBuffer> Frame::arena() const {
+  std::vector<LiveBuffer> buffers;
+  for (std::size_t b = 0; b < program_.buffers.size(); ++b) {
+    const Buffer& buffer = program_.buffers[b];
+    LiveBuffer& live = buffers.emplace_back(LiveBuffer{0, buffer.first_step, buffer.last_step});
+    if (plan_ == nullptr || buffer.kind != Buffer::Kind::arena) continue;
+    if (const auto bytes = evaluate(buffer.bytes, plan_->symbols)) live.bytes = *bytes;
+    live.offset = plan_->buffer_offsets[b];
+  }
+  return buffers;
 }
 
 std::string Frame::input_name(std::size_t i) const {
@@ -181,7 +192,6 @@ Result<std::vector<RuntimeValue>> Frame::run(std::span<const RuntimeValue> arriv
 }
 
 Status Frame::run_steps() {
-  using Clock = std::chrono::steady_clock;
   const bool cancellable = state_.options->cancelled != nullptr;
   std::size_t checked = 0;
   for (std::size_t i = 0; i < program_.steps.size(); ++i) {
@@ -189,7 +199,7 @@ Status Frame::run_steps() {
     if (cancellable && state_.options->cancelled()) return usage_error("the run was cancelled");
     for (; checked < plan_->late_checks.size() && plan_->late_checks[checked]->step <= static_cast<int>(i); ++checked)
       TRY(verify(*plan_->late_checks[checked], *symbols_));
-    const Clock::time_point start = state_.profile == nullptr ? Clock::time_point() : Clock::now();
+    const double start = state_.profile == nullptr ? 0 : state_.since_start();
     switch (step.kind) {
       case Step::Kind::kernel: TRY(run_kernel(i, step)); break;
       case Step::Kind::reference: TRY(run_reference(i, step)); break;
@@ -199,31 +209,53 @@ Status Frame::run_steps() {
     }
     for (int slot : prepared_.checked[i]) TRY(check_result(slot));
     // Steps of bodies have rows of their own.
-    if (state_.profile != nullptr && step.bodies.empty()) {
-      const std::string kind = step.kind == Step::Kind::kernel
-                                   ? "kernel " + program_.kernels[static_cast<std::size_t>(step.code)].name
-                                   : "reference " + prepared_.nodes[i]->op();
-      state_.profile->push_back({step.name, kind, std::chrono::duration<double>(Clock::now() - start).count()});
-    }
+    if (state_.profile != nullptr && step.bodies.empty()) add_time(i, step, start);
     for (int slot : prepared_.release[i]) drop(slot);
   }
   for (; checked < plan_->late_checks.size(); ++checked) TRY(verify(*plan_->late_checks[checked], *symbols_));
   return {};
 }
 
+void Frame::add_time(std::size_t i, const Step& step, double start) {
+  const bool kernel = step.kind == Step::Kind::kernel;
+  StepTime time;
+  time.seconds = state_.since_start() - start;
+  time.name = step.name;
+  time.kind = kernel ? "kernel " + program_.kernels[static_cast<std::size_t>(step.code)].name
+                     : "reference " + prepared_.nodes[i]->op();
+  time.program = &program_;
+  time.step = static_cast<int>(i);
+  time.start = start;
+  if (kernel)
+    for (const StepTime::Worker& worker : state_.workers)
+      if (worker.busy > 0) time.workers.push_back(worker);
+  state_.profile->push_back(std::move(time));
+}
+
+// A piece of a kernel's work, by the worker's clock where that is asked for.
+void Frame::invoke(const KernelCall& call, const KernelArgs& args, int64_t first, int64_t last, int worker) {
+  if (state_.workers.empty()) return call.function(&args, first, last);
+  const double start = state_.since_start();
+  call.function(&args, first, last);
+  StepTime::Worker& part = state_.workers[static_cast<std::size_t>(worker)];
+  part.last = state_.since_start();
+  if (part.busy == 0) part.first = start;
+  part.busy += part.last - start;
+}
+
 void Frame::invoke(const KernelCall& call) {
+  for (std::size_t w = 0; w < state_.workers.size(); ++w) state_.workers[w] = {.number = static_cast<int>(w)};
   if (call.tasks <= 0) return;
   std::byte* scratch = call.scratch_bytes > 0 ? state_.scratch.data() : nullptr;
   const int64_t stride = round_up(call.scratch_bytes, kScratchApart);
   if (state_.pool == nullptr || call.tasks <= call.grain) {
     const KernelArgs args{call.pointers.data(), call.integers.data(), scratch, &state_.failure};
-    call.function(&args, 0, call.tasks);
-    return;
+    return invoke(call, args, 0, call.tasks, 0);
   }
   state_.pool->parallel_for(call.tasks, call.grain, [&](int64_t first, int64_t last, int worker) {
     const KernelArgs args{call.pointers.data(), call.integers.data(),
                           scratch == nullptr ? nullptr : scratch + worker * stride, &state_.failure};
-    call.function(&args, first, last);
+    invoke(call, args, first, last, worker);
   });
 }
 

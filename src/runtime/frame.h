@@ -2,6 +2,7 @@
 // One running instance of a program: its values, its arena, its plans per shape. Bodies of branches and loops run in
 // frames of their own.
 
+#include <chrono>
 #include <memory>
 #include <span>
 #include <vector>
@@ -26,6 +27,8 @@ struct RunState {
   const RunOptions* options = nullptr;
   ThreadPool* pool = nullptr;
   std::vector<StepTime>* profile = nullptr;
+  std::chrono::steady_clock::time_point began;  // of the run, for the profile
+  std::vector<StepTime::Worker> workers;        // of the last kernel, a trace's; empty without one
   Block scratch;
   Kept counted;  // of it
   KernelFailure failure = {};
@@ -33,6 +36,7 @@ struct RunState {
   int64_t number = 0;  // of the context's runs
 
   int threads() const { return pool == nullptr ? 1 : pool->threads(); }
+  double since_start() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(); }
   Status add_bytes(int64_t more);
 };
 
@@ -49,6 +53,7 @@ class Frame {
   // Drops all values, after a run that failed too.
   void clear();
   int64_t arena_bytes() const;
+  std::vector<LiveBuffer> arena() const;
 
  private:
   // frame.cc
@@ -61,6 +66,8 @@ class Frame {
   std::unexpected<Error> outside(const Step& step);
   Status prepare_late(std::size_t i, const Step& step);
   void invoke(const KernelCall& call);
+  void invoke(const KernelCall& call, const KernelArgs& args, int64_t first, int64_t last, int worker);
+  void add_time(std::size_t i, const Step& step, double start);
   Status run_reference(std::size_t i, const Step& step);
   Status check_result(int slot);
   Result<std::vector<RuntimeValue>> collect_outputs(std::span<Tensor> preallocated);

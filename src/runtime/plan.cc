@@ -386,7 +386,7 @@ Result<std::shared_ptr<const Program>> Plan::program_of_image(std::size_t image)
   return program;
 }
 
-Result<std::shared_ptr<const Program>> Plan::program(const CpuFeatures& cpu) const {
+Result<std::size_t> Plan::image_for(const CpuFeatures& cpu) const {
   int best = -1;
   CpuFeatures best_needs;
   std::string missing;
@@ -415,11 +415,19 @@ Result<std::shared_ptr<const Program>> Plan::program(const CpuFeatures& cpu) con
     return refused("this processor (" + cpu.text() + ") cannot run the plan: " + missing, state_->name,
                    "build the plan for it with --cpu " + (cpu.level >= 2 ? cpu.text() : std::string("host")));
   }
-  return program_of_image(static_cast<std::size_t>(best));
+  return static_cast<std::size_t>(best);
+}
+
+Result<std::shared_ptr<const Program>> Plan::program(const CpuFeatures& cpu) const {
+  return program_of_image(TRY(image_for(cpu)));
 }
 
 std::string_view Plan::decisions() const { return state_->text(Kind::decisions); }
 std::string_view Plan::record() const { return state_->text(Kind::record); }
+std::string_view Plan::layers(const CpuFeatures& cpu) const {
+  const auto image = image_for(cpu);
+  return image ? state_->text(Kind::layers, *image) : std::string_view();
+}
 
 Result<std::unique_ptr<Graph>> Plan::simplified(ThreadPool* pool) const {
   if (state_->find(Kind::simplified) == nullptr) return nullptr;

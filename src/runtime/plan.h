@@ -28,6 +28,7 @@ struct PlanMetadata {
   const Graph* simplified = nullptr;  // as it stood after `simplify`; may be missing
   std::string decisions;              // JSON
   std::string record;                 // JSON: how it was built
+  std::vector<std::string> layers;    // JSON, one an image or none: what each step does and why so
   const SecretKey* key = nullptr;     // signs the file
 };
 
@@ -60,6 +61,8 @@ class Plan : public std::enable_shared_from_this<Plan> {
 
   std::string_view decisions() const;
   std::string_view record() const;
+  // Of the image that `program` takes for the processor; empty where the plan has none.
+  std::string_view layers(const CpuFeatures& cpu = host_cpu()) const;
   // Null when the plan was saved without one.
   Result<std::unique_ptr<Graph>> simplified(ThreadPool* pool = nullptr) const;
 
@@ -78,6 +81,7 @@ class Plan : public std::enable_shared_from_this<Plan> {
  private:
   struct State;
   Plan();
+  Result<std::size_t> image_for(const CpuFeatures& cpu) const;
   std::unique_ptr<State> state_;
 };
 

@@ -31,6 +31,7 @@ enum class Kind : uint32_t {
   references,      // graph text: the nodes of reference steps, one an image
   code,            // page-aligned, one an image that has any
   constants,       // page-aligned, blobs at multiples of 64
+  layers,          // JSON: what each step does and why so, one an image; may be missing
 };
 
 struct Header {

@@ -106,6 +106,7 @@ Status save_plan(std::span<const Program* const> images, const PlanMetadata& met
     const std::span<const std::byte> code =
         images[i]->mapped_code.empty() ? std::span<const std::byte>(images[i]->code) : images[i]->mapped_code;
     if (!code.empty()) add(Kind::code, i, {code.begin(), code.end()}, kPage);
+    if (i < metadata.layers.size()) add(Kind::layers, i, to_bytes(metadata.layers[i]));
   }
   for (const auto& [hash, tensor] : by_hash) graph_constants[hash] = encode_tensor(tensor, blobs);
   Json packed = Json::object();

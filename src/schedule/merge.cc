@@ -220,6 +220,40 @@ const Statement* only_store(const Nest& nest, int operand) {
   return found;
 }
 
+// Does a step of the value matter to the expression that reads it?
+bool sees_steps(const ScalarExpression& reader) {
+  if (reader.kind == Kind::cast) return true;
+  if (reader.kind != Kind::apply) return false;
+  switch (reader.function) {
+    case Scalar::eq:
+    case Scalar::ne:
+    case Scalar::lt:
+    case Scalar::le:
+    case Scalar::gt:
+    case Scalar::ge:
+    case Scalar::is_nan:
+    case Scalar::is_inf:
+    case Scalar::sign:
+    case Scalar::floor:
+    case Scalar::ceil:
+    case Scalar::round_even:
+    case Scalar::trunc: return true;
+    default: return false;
+  }
+}
+
+// The number in `to` of what stands for `load` of `from`. A value of 16 bits lies in registers with 32, more than it would
+// have had in memory. That is welcome in a chain of arithmetic, but not where others see the value as it is stored, nor
+// where a comparison or a conversion would tell the two apart: there it is rounded.
+int at_seam(Nest& to, int value, const Nest& from, int load, const Value& seen) {
+  const DType dtype = from.expressions[at_size(load)].dtype;
+  if (dtype != DType::f16 && dtype != DType::bf16) return value;
+  bool rounded = seen.is_output() || seen.users().size() > 1;
+  for (const ScalarExpression& e : from.expressions)
+    rounded = rounded || (sees_steps(e) && std::ranges::find(e.arguments, load) != e.arguments.end());
+  return rounded ? to.cast(to.cast(value, DType::f32), dtype) : value;
+}
+
 }  // namespace
 
 int Group::output_of(const Value* value) const {
@@ -273,7 +307,9 @@ bool append(Group& producer, const Group& consumer) {
       if (axis && axis->terms[0].axis != *ours) return false;
       axis = at(*ours);
     }
-    copier.replace(static_cast<int>(e), store->expression);
+    const int place = store->expression;
+    copier.replace(static_cast<int>(e),
+                   at_seam(to, place, from, static_cast<int>(e), *consumer.operands[at_size(load.operand)]));
   }
   if (!found) return false;
   // Every position of one is exactly one of the other.
@@ -367,7 +403,11 @@ bool inline_producer(Group& consumer, const Group& producer, const Value* value)
       if (!has_one_position(from, static_cast<int>(a))) return false;
       copier.axes[a] = Index{};
     }
-    if ((place[n] = copier.copy(store->expression)) < 0) return false;
+    const int copied = copier.copy(store->expression);
+    if (copied < 0) return false;
+    Nest readers;  // of this load, in terms of the old numbers
+    readers.expressions = old;
+    place[n] = at_seam(to, copied, readers, static_cast<int>(n), *value);
   }
   for (Statement& s : to.statements) {
     s.expression = place[at_size(s.expression)];
@@ -414,7 +454,8 @@ void fold_scalars(Group& group) {
         tensor->dtype() == DType::string)
       continue;
     const double number = tensor->real_at(0);
-    if (is_integer(tensor->dtype()) && std::abs(number) > 9007199254740992.0) continue;  // not exact
+    // Not exact. The limit itself may be what a larger number was rounded to.
+    if (is_integer(tensor->dtype()) && std::abs(number) >= 9007199254740992.0) continue;
     if (e.guarded) continue;
     ScalarExpression constant;
     constant.kind = Kind::constant;

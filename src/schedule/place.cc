@@ -42,7 +42,10 @@ class Placer {
       captured_.push_back(value);
       program_->captures.emplace_back(slot_of(value), -1);
     }
-    for (std::size_t u = 0; u < units_.size(); ++u) TRY(add(u));
+    for (std::size_t u = 0; u < units_.size(); ++u) {
+      TRY(add(u));
+      placed_.units.resize(program_->steps.size(), u);
+    }
     for (const auto& output : graph_.outputs()) {
       program_->outputs.push_back(is_constant(*output.value) ? TRY(constant_slot(output.value, plain(*output.value)))
                                                              : slot_of(output.value));

@@ -35,6 +35,7 @@ struct PlaceOptions {
 
 struct Placed {
   std::unique_ptr<Program> program;
+  std::vector<std::size_t> units;  // per step: which it belongs to, copies too
   std::vector<KernelJob> jobs;
   int64_t weight_bytes = 0, derived_bytes = 0;  // constants once, and what goes beyond one copy of each
 };

@@ -14,13 +14,49 @@ namespace burnish {
 
 bool is_constant(const Value& value) { return value.producer() != nullptr && value.producer()->op() == "constant"; }
 
-bool is_allowed(const Unit& unit, const Tactic& tactic, const SelectOptions& options) {
+namespace {
+
+bool is_possible(const Unit& unit, const Tactic& tactic, const SelectOptions& options) {
   if (options.exact && tactic.inexact) return false;
   for (std::size_t i = 0; i < tactic.ports.size(); ++i)
     if (tactic.ports[i].derived_bytes > 0 && !is_constant(*unit.operands[i])) return false;
-  if (!unit.kernel.anchor) return true;
+  return true;
+}
+
+// What is forced for the kernel's family, or null; and whether the kernel has such a tactic.
+const std::string* forced_for(const Unit& unit, const SelectOptions& options) {
+  if (!unit.kernel.anchor) return nullptr;
   const auto forced = options.forced.find(unit.kernel.anchor->family);
-  return forced == options.forced.end() || tactic.name.starts_with(forced->second);
+  return forced == options.forced.end() ? nullptr : &forced->second;
+}
+bool has_forced(const Unit& unit, const std::string& forced, const SelectOptions& options) {
+  return std::ranges::any_of(
+      unit.tactics, [&](const Tactic& t) { return is_possible(unit, t, options) && t.name.starts_with(forced); });
+}
+
+}  // namespace
+
+bool is_allowed(const Unit& unit, const Tactic& tactic, const SelectOptions& options) {
+  if (!is_possible(unit, tactic, options)) return false;
+  const std::string* forced = forced_for(unit, options);
+  return forced == nullptr || tactic.name.starts_with(*forced) || !has_forced(unit, *forced, options);
+}
+
+Status check_forced(const std::vector<Unit>& units, const SelectOptions& options) {
+  for (const auto& [family, forced] : options.forced) {
+    std::set<std::string> names;
+    bool found = false;
+    for (const Unit& unit : units) {
+      if (unit.kind != Unit::Kind::kernel || forced_for(unit, options) != &forced) continue;
+      found = found || has_forced(unit, forced, options);
+      for (const Tactic& t : unit.tactics)
+        if (is_possible(unit, t, options)) names.insert(t.name);
+    }
+    if (!found && !names.empty())
+      return usage_error(fmt::format("no kernel has the tactic '{}={}'", family, forced), "--force",
+                         fmt::format("force one of: {}; or none", fmt::join(names, ", ")));
+  }
+  return {};
 }
 
 double likely_bytes(const Type& type) {
@@ -250,10 +286,7 @@ class Selector {
       }
     }
     if (ways.empty()) {
-      std::vector<std::string_view> names;
-      for (const Tactic& tactic : unit.tactics) names.push_back(tactic.name);
-      return usage_error("no tactic is left for this kernel", unit.name,
-                         fmt::format("force one of: {}; or none", fmt::join(names, ", ")));
+      return usage_error("no tactic is left for this kernel", unit.name, "allow those that --exact leaves out");
     }
     std::vector<double> costs;
     for (const Tactic& way : ways) costs.push_back(way.seconds + kStep);
@@ -349,6 +382,9 @@ class Selector {
       faster = faster || way.seconds < won.seconds;
     }
     if (faster) losers += ", where conversions of formats or derived weights would be added";
+    if (const std::string* forced = forced_for(unit, options_);
+        forced != nullptr && !has_forced(unit, *forced, options_))
+      losers += fmt::format("{}it has no tactic '{}', which is forced", losers.empty() ? "" : "; ", *forced);
     const bool lacks_family = won.name == kPlainLoops && unit.kernel.anchor;
     notes_.push_back(
         {"select.tactic", unit.name,

@@ -129,6 +129,23 @@ TEST(Build, EveryFamilyCanBeForced) {
     EXPECT_NE(refused.error().message().find(family), std::string::npos) << refused.error().message();
 }
 
+TEST(Build, AForcedTacticBindsTheKernelsThatHaveIt) {
+  // Winograd is for the second convolution alone.
+  const auto graph = read_graph(R"(graph @main(%x: f32[1,32,8,8], %w: f32[32,32,1,1], %v: f32[32,32,3,3]) {
+    %a: f32[1,32,8,8] = conv(%x, %w)
+    %y: f32[1,32,8,8] = conv(%a, %v) {pads = [1, 1, 1, 1]}
+    return %y })");
+  BuildOptions options;
+  options.forced = {{"convolution", "direct from"}};
+  const auto built = build(graph->clone(), options);
+  ASSERT_TRUE(built.has_value()) << built.error().message();
+  options.forced = {{"convolution", "winograd"}};  // weights are inputs here: nobody can transform them
+  const auto refused = build(graph->clone(), options);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_NE(refused.error().message().find("no kernel has the tactic 'convolution=winograd'"), std::string::npos)
+      << refused.error().message();
+}
+
 TEST(Build, ConcatOfBranches) {
   check(R"(graph @main(%x: f32[N,16,6,6], %w: f32[8,16,1,1], %v: f32[24,16,3,3]) {
              %a: f32[N,8,6,6] = conv(%x, %w)

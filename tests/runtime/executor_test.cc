@@ -196,7 +196,55 @@ TEST(Executor, ProfilesSteps) {
   ASSERT_EQ(profile.size(), 3u);
   EXPECT_EQ(profile[0].kind, "kernel add");
   EXPECT_EQ(profile[1].kind, "reference neg");
-  for (const StepTime& step : profile) EXPECT_GE(step.seconds, 0);
+  for (const StepTime& step : profile) {
+    EXPECT_GE(step.seconds, 0);
+    EXPECT_TRUE(step.workers.empty());
+  }
+}
+
+TEST(Executor, TracesThreads) {
+  const auto program = std::shared_ptr<const Program>(mixed_program());
+  const auto executor = Executor::create(program);
+  ASSERT_TRUE(executor.has_value());
+  ThreadPool pool(2);
+  Context context(*executor, &pool);
+  std::vector<StepTime> profile;
+  context.set_profile(&profile, true);
+  run(context, {iota(8)});
+  ASSERT_EQ(profile.size(), 3u);
+  double last = 0;
+  for (std::size_t i = 0; i < profile.size(); ++i) {
+    const StepTime& step = profile[i];
+    EXPECT_EQ(step.program, program.get());
+    EXPECT_EQ(step.step, static_cast<int>(i));
+    EXPECT_GE(step.start, last);
+    last = step.start + step.seconds;
+    EXPECT_EQ(step.workers.empty(), program->steps[i].kind != Step::Kind::kernel);
+    for (const StepTime::Worker& worker : step.workers) {
+      EXPECT_LT(worker.number, 2);
+      EXPECT_LE(step.start, worker.first);
+      EXPECT_LE(worker.first, worker.last);
+      EXPECT_LE(worker.busy, worker.last - worker.first + 1e-9);
+      EXPECT_LE(worker.last, last);
+    }
+  }
+  context.set_profile(nullptr);
+  run(context, {iota(8)});
+  EXPECT_EQ(profile.size(), 3u);
+}
+
+TEST(Executor, TellsWhereBuffersLie) {
+  const auto program = std::shared_ptr<const Program>(mixed_program());
+  Context context(*Executor::create(program), nullptr);
+  for (const LiveBuffer& buffer : context.arena()) EXPECT_EQ(buffer.bytes, 0);  // nothing has run
+  run(context, {iota(8)});
+  const std::vector<LiveBuffer> arena = context.arena();
+  ASSERT_EQ(arena.size(), program->buffers.size());
+  for (std::size_t b = 0; b < arena.size(); ++b) {
+    const bool inside = program->buffers[b].kind == Buffer::Kind::arena;
+    EXPECT_EQ(arena[b].bytes > 0, inside);
+    EXPECT_LE(arena[b].offset + arena[b].bytes, context.arena_bytes());
+  }
 }
 
 TEST(Executor, ArithmeticIsTheDefaultWhateverTheHostHasSet) {

@@ -63,11 +63,13 @@ TEST_F(PlanTest, SavesAndRuns) {
   PlanMetadata metadata;
   metadata.decisions = R"([{"id":"x"}])";
   metadata.record = R"({"exact":true})";
+  metadata.layers = {R"({"nodes":[]})"};
   ASSERT_TRUE(save(*program, path("a.plan"), metadata));
   auto plan = Plan::open(path("a.plan"));
   ASSERT_TRUE(plan) << plan.error().message();
   EXPECT_EQ((*plan)->decisions(), metadata.decisions);
   EXPECT_EQ((*plan)->record(), metadata.record);
+  EXPECT_EQ((*plan)->layers(), metadata.layers[0]);
   EXPECT_EQ((*plan)->images(), std::vector<std::string>{"x86-64-v2"});
   EXPECT_EQ((*plan)->simplified().value(), nullptr);
   auto loaded = (*plan)->program();
@@ -82,6 +84,7 @@ TEST_F(PlanTest, ProgramsComeBackAsTheyWere) {
   const auto program = testing::scale_program();
   ASSERT_TRUE(save(*program, path("a.plan")));
   auto plan = Plan::open(path("a.plan")).value();
+  EXPECT_EQ(plan->layers(), "");
   auto loaded = plan->program().value();
   ASSERT_TRUE(save(*loaded, path("b.plan")));
   EXPECT_EQ(read_file(path("a.plan")).value(), read_file(path("b.plan")).value());

@@ -82,6 +82,7 @@ Result<std::shared_ptr<EngineObject>> engine_of_build(BuildResult built, const B
   PlanMetadata metadata = plan_metadata(built);
   engine->decisions = std::move(metadata.decisions);
   engine->record = std::move(metadata.record);
+  engine->layers = std::move(metadata.layers);
   engine->images = std::move(built.images);
   engine->simplified = std::move(built.simplified);
   return engine;

@@ -65,6 +65,7 @@ Status save(const EngineObject& engine, const std::string& file, const SecretKey
   metadata.simplified = engine.simplified.get();
   metadata.decisions = engine.decisions;
   metadata.record = engine.record;
+  metadata.layers = engine.layers;
   metadata.key = key;
   return save_plan(images, metadata, file);
 }

@@ -39,7 +39,8 @@ struct EngineObject {
   std::shared_ptr<const Plan> plan;
   std::vector<std::shared_ptr<const Program>> images;
   std::shared_ptr<const Graph> simplified;
-  std::string record;  // JSON: how it was built
+  std::string record;               // JSON: how it was built
+  std::vector<std::string> layers;  // JSON, one an image
 
   std::mutex mutex;
   std::map<std::string, Tensor, std::less<>> parameters;

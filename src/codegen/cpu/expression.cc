@@ -20,8 +20,10 @@ llvm::Type* shaped(Value like, llvm::Type* element) {
   return vector ? llvm::FixedVectorType::get(element, vector->getNumElements()) : element;
 }
 
-// A power that multiplications can do.
-bool small_power(double exponent) { return std::trunc(exponent) == exponent && std::fabs(exponent) <= 16; }
+// A power that multiplications can do. An integer's negative ones are 0, 1 and -1: integer_power knows them.
+bool small_power(DType dtype, double exponent) {
+  return std::trunc(exponent) == exponent && std::fabs(exponent) <= 16 && (is_float(dtype) || exponent >= 0);
+}
 
 }  // namespace
 
@@ -93,8 +95,8 @@ std::string Expressions::why_not(const Nest& nest) {
     if (e.kind != Kind::apply) continue;
     const auto& last = nest.expressions[static_cast<std::size_t>(e.arguments.back())];
     const DType dtype = last.dtype;
-    if (e.function == Scalar::pow && last.kind == Kind::constant && small_power(last.value) &&
-        (is_float(dtype) || (is_integer(dtype) && last.value >= 0)))
+    if (e.function == Scalar::pow && last.kind == Kind::constant && small_power(dtype, last.value) &&
+        dtype != DType::boolean)
       continue;
     if (!supports(e.function, dtype)) return fmt::format("no code for {} of {}", info(e.function).name, name(dtype));
   }
@@ -264,8 +266,27 @@ Value Expressions::constant(double value, DType dtype) {
   return llvm::ConstantInt::get(type, llvm::APInt(64, bits).trunc(type->getIntegerBitWidth()));
 }
 
+// f64 as an f32 that may be rounded again without error: what is not exact ends in an odd bit (Boldo and Melquiond,
+// "Emulation of a FMA and correctly rounded sums: proved algorithms using rounding to odd", 2008).
+Value Expressions::narrow_to_odd(Value value) {
+  llvm::Type* words = shaped(value, b_.getInt32Ty());
+  auto word = [&](uint64_t v) { return llvm::ConstantInt::get(words, v); };
+  auto magnitude = [&](Value x) { return b_.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, x); };
+  Value nearest = b_.CreateFPTrunc(value, shaped(value, b_.getFloatTy()));
+  Value back = b_.CreateFPExt(nearest, value->getType());
+  Value bits = b_.CreateBitCast(nearest, words);
+  Value beyond = b_.CreateFCmpOGT(magnitude(back), magnitude(value));
+  bits = b_.CreateSelect(beyond, b_.CreateSub(bits, word(1)), bits);
+  bits = b_.CreateSelect(b_.CreateFCmpONE(back, value), b_.CreateOr(bits, word(1)), bits);
+  return b_.CreateBitCast(bits, nearest->getType());
+}
+
 Value Expressions::convert(Value value, DType from, DType to) {
   if (from == to) return value;
+  // Through f32 these would be rounded twice.
+  if (is_half(to) && from == DType::f64) return to_register(to_memory(narrow_to_odd(value), to), to);
+  if (is_half(to) && is_integer(from) && byte_size(from) >= 4)
+    return convert(convert(value, from, DType::f64), DType::f64, to);
   auto zero = [&] { return llvm::Constant::getNullValue(value->getType()); };
   llvm::Type* target = shaped(value, register_type(to, 1));
   if (is_float(from)) {
@@ -414,7 +435,7 @@ Value Expressions::emit(const Nest& nest, int root, const Leaf& leaf, std::vecto
       }
       case Kind::apply: {
         const auto& last = nest.expressions[static_cast<std::size_t>(e.arguments.back())];
-        if (e.function == Scalar::pow && last.kind == Kind::constant && small_power(last.value)) {
+        if (e.function == Scalar::pow && last.kind == Kind::constant && small_power(last.dtype, last.value)) {
           known[i] = power(known[static_cast<std::size_t>(e.arguments[0])], last.dtype, last.value);
           break;
         }

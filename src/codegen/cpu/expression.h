@@ -64,6 +64,7 @@ class Expressions {
   Value remainder(Value a, Value b, bool floor);
   Value half_to_float(Value half);
   Value float_to_half(Value value);
+  Value narrow_to_odd(Value value);
 
   KernelFrame& frame_;
   llvm::IRBuilder<>& b_;

@@ -30,6 +30,12 @@ Dim Contraction::outer_count() const {
 
 namespace {
 
+// With fewer rows a block of weights is gone before the next one could come.
+constexpr int kReusingRows = 4;
+// Instructions a vector above which an epilogue runs as a loop over sums in memory: written out after each sum it takes so
+// many registers that the sums themselves lose theirs in the loop over k.
+constexpr double kLongEpilogue = 12;
+
 class ContractionEmitter {
  public:
   ContractionEmitter(KernelModule& module, const Contraction& contraction, const ContractionTile& tile,
@@ -51,13 +57,14 @@ class ContractionEmitter {
     std::vector<int> axes;
     for (const auto& p : c_.pixels) axes.push_back(p.axis);
     flat_ = epilogue_.flattens(axes);
+    long_epilogue_ = epilogue_.cost() > kLongEpilogue;
   }
 
   Result<Emitted> run(std::string* assembly) {
     const int64_t panel_bytes = round_up((t_.group_rows * panel_row_ + 64) * 4, 64);
     const int64_t accumulator_bytes = round_up(t_.rows * t_.block() * 4, 64);
     const bool needs_panel = t_.gather || !pixels_.is_constant();
-    const bool needs_accumulators = !flat_ || !pixels_.is_constant();
+    const bool needs_accumulators = !flat_ || long_epilogue_ || !pixels_.is_constant();
     int64_t scratch = 0;
     auto reserve = [&](bool wanted, int64_t bytes) {
       const int64_t at = scratch;
@@ -169,9 +176,10 @@ class ContractionEmitter {
     }
     const int vectors = static_cast<int>(ceil_div(channels, t_.lanes));
     const int last_active = static_cast<int>(channels - static_cast<int64_t>(vectors - 1) * t_.lanes);
-    const RegisterTile product{frame_, t_.lanes, t_.unroll, sum_, c_.w_sum, c_.w_channel, c_.w_padded};
+    const int64_t next = c_.w_padded && blocks_ > 1 && t_.rows >= kReusingRows ? c_.w_block : 0;
+    const RegisterTile product{frame_, t_.lanes, t_.unroll, sum_, c_.w_sum, c_.w_channel, c_.w_padded, next};
     const Values sums = product.multiply(a, row, weights, rows, vectors, last_active);
-    if (flat_ && !count) store_flat(sums, pixel, rows, vectors, channel, last_active);
+    if (flat_ && !count && !long_epilogue_) store_flat(sums, pixel, rows, vectors, channel, last_active);
     else store_rows(sums, pixel, count ? count : frame_.number(rows), rows, vectors, channel, last_active);
   }
 
@@ -208,8 +216,12 @@ class ContractionEmitter {
         "row", frame_.number(0), count, 1,
         [&](llvm::Value* r) {
           auto at = position();
-          const auto digits = split_number(frame_, b_.CreateAdd(pixel, r), extents);
-          for (std::size_t i = 0; i < digits.size(); ++i) at[static_cast<std::size_t>(c_.pixels[i].axis)] = digits[i];
+          if (flat_) {
+            if (!c_.pixels.empty()) at[static_cast<std::size_t>(c_.pixels.back().axis)] = b_.CreateNSWAdd(pixel, r);
+          } else {
+            const auto digits = split_number(frame_, b_.CreateAdd(pixel, r), extents);
+            for (std::size_t i = 0; i < digits.size(); ++i) at[static_cast<std::size_t>(c_.pixels[i].axis)] = digits[i];
+          }
           llvm::Value* from = frame_.advance(accumulators_, b_.CreateMul(r, frame_.number(row)));
           for (int v = 0; v < vectors; ++v) {
             at[static_cast<std::size_t>(c_.channel_axis)] = b_.CreateNSWAdd(channel, frame_.number(v * t_.lanes));
@@ -231,7 +243,7 @@ class ContractionEmitter {
   int64_t sum_, blocks_, chunks_;
   Dim pixels_;
   int64_t panel_row_ = 0;
-  bool flat_ = false;
+  bool flat_ = false, long_epilogue_ = false;
   llvm::Value *panel_ = nullptr, *accumulators_ = nullptr;
   // of the current task
   std::vector<llvm::Value*> outer_;

@@ -3,11 +3,19 @@
 #include <llvm/IR/Constants.h>
 
 namespace burnish {
+namespace {
+constexpr int kLine = 16;  // f32 of a cache line
+}
 
 llvm::Value* RegisterTile::weight(llvm::Value* at, int vector, bool masked, int active) const {
   auto& b = frame.builder();
   llvm::Value* place = frame.advance(at, frame.number(vector * lanes * w_channel));
   const bool partial = masked && !w_padded && active < lanes;
+  if (prefetch != 0 && w_channel == 1 && vector * lanes % kLine == 0) {
+    llvm::Value* ahead = frame.advance(place, frame.number(prefetch));
+    b.CreateIntrinsic(llvm::Intrinsic::prefetch, {ahead->getType()},
+                      {ahead, b.getInt32(0), b.getInt32(2), b.getInt32(1)});
+  }
   if (lanes == 1 || (w_channel == 1 && !partial))
     return frame.constant_load(b.CreateAlignedLoad(type(), place, llvm::Align(4)));
   if (w_channel == 1) {

@@ -13,6 +13,9 @@ struct RegisterTile {
   int64_t sum = 1;  // of k
   int64_t w_sum = 0, w_channel = 1;
   bool w_padded = false;  // storage is whole even where channels end: no masked loads
+  // Each load of weights asks for those so many elements further on, which come next; 0: nothing is asked for. Weights are
+  // read once a run, from memory, and a processor's own prefetcher is too late for them.
+  int64_t prefetch = 0;
 
   // Sums [row * vectors + vector]. Element (row, k) of `a` is at row * row_step + k; in the last vector `last_active`
   // lanes count.

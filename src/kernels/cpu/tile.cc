@@ -78,7 +78,8 @@ std::vector<TileEstimate> choose_tiles(const CpuFeatures& cpu, const Contraction
     const int64_t block = static_cast<int64_t>(vectors) * lanes;
     if (block_divides > 0 && block_divides % block != 0) continue;
     if (vectors > 1 && block >= 2 * round_up(c.channels, lanes)) continue;
-    const int spare = cpu.level >= 4 ? 1 : cpu.level == 3 ? 2 : 3;  // the broadcast, and what the compiler needs
+    // The broadcast, and what the compiler needs: with nine rows of three vectors it spills in the loop over k.
+    const int spare = cpu.level >= 4 ? (vectors == 3 ? 3 : 1) : cpu.level == 3 ? 2 : 3;
     const int limit = std::min<int64_t>((r.registers - spare - vectors) / vectors, pixels);
     TileEstimate best;
     best.seconds = INFINITY;
