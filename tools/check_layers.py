@@ -27,6 +27,8 @@ cli
 """
 PUBLIC_ONLY = ("zoo", "examples", "include")
 LLVM_ROOMS = ("codegen", "kernels", "compile")
+# Printers of nests that need no LLVM, and what they share.
+LLVM_FREE = (("codegen", "nest"), ("codegen", "cuda"))
 # The runtime library's C functions must not reach the compiler.
 RUNTIME_API_LAST = "runtime"
 
@@ -44,10 +46,14 @@ def complaint(top: str, room: str, folder: str, quote: str, included: str) -> st
     if top in PUBLIC_ONLY:
         return "only the public headers, burnish/..., may be included here"
     if head == "llvm" or head == "llvm-c":
+        if (room, folder) in LLVM_FREE:
+            return f"{room}/{folder} is built without LLVM"
         return None if room in LLVM_ROOMS else f"LLVM may be included by {', '.join(LLVM_ROOMS)} only"
     if head not in RANK or "/" not in included:
         return "name the file from src/, as in \"base/error.h\""
     if room == head:
+        if (room, folder) in LLVM_FREE and included.split("/")[1] not in ("nest", folder):
+            return f"{room}/{folder} is built without the other printers"
         return None
     limit = RANK[RUNTIME_API_LAST] + 1 if (room, folder) == ("api", "runtime") else RANK[room]
     if RANK[head] == RANK[room]:

@@ -14,44 +14,6 @@
 namespace burnish {
 namespace {
 
-// Elements that a storage spans, its offset apart; strides are not negative here.
-int64_t span_of(const Storage& storage, const Type& type, const SymbolTable& symbols) {
-  int64_t last = 0;
-  for (std::size_t d = 0; d < type.dims.size(); ++d) {
-    const int64_t n = *evaluate(type.dims[d], symbols), stride = *evaluate(storage.strides[d], symbols);
-    if (n == 0) return 0;
-    const int64_t block = block_of(storage.format, d);
-    const int64_t extent = ceil_div(n + 2 * border_of(storage.format, d), block);
-    last += (extent - 1) * stride + (block - 1) * (block > 1 ? inner_stride(storage.format, d) : 0);
-  }
-  return last + 1;
-}
-
-void randomise(std::byte* data, int64_t elements, DType dtype, std::mt19937_64& random, double low, double high,
-               const std::vector<double>& values) {
-  std::uniform_real_distribution<double> uniform(low, high);
-  for (int64_t i = 0; i < elements; ++i) {
-    const double value = values.empty() ? uniform(random) : values[static_cast<std::size_t>(i) % values.size()];
-    switch (number_class(dtype)) {
-      case NumberClass::real: Accessor<double>(dtype).store(data, i, value); break;
-      case NumberClass::boolean: Accessor<bool>(dtype).store(data, i, values.empty() ? value > 0 : value != 0); break;
-      case NumberClass::unsigned_int:
-        Accessor<uint64_t>(dtype).store(data, i, static_cast<uint64_t>(static_cast<int64_t>(value)));
-        break;
-      default: Accessor<int64_t>(dtype).store(data, i, static_cast<int64_t>(value)); break;
-    }
-  }
-}
-
-double real_of(const std::byte* data, int64_t i, DType dtype) {
-  switch (number_class(dtype)) {
-    case NumberClass::real: return Accessor<double>(dtype).load(data, i);
-    case NumberClass::boolean: return Accessor<bool>(dtype).load(data, i);
-    case NumberClass::unsigned_int: return static_cast<double>(Accessor<uint64_t>(dtype).load(data, i));
-    default: return static_cast<double>(Accessor<int64_t>(dtype).load(data, i));
-  }
-}
-
 void run_tasks(const Emitted& emitted, std::span<void* const> pointers, const SymbolTable& symbols, int64_t cut,
                bool backwards) {
   MappedCode code(emitted);
@@ -142,14 +104,10 @@ void expect_matches_evaluator(const NestCase& test, unsigned seed) {
         const DType dtype = nest.operands[i].type.dtype;
         int shown = 0;
         for (int64_t e = 0; e < elements[i]; ++e) {
-          const double want = real_of(expected[i]->data(), e, dtype), got = real_of(memory[i]->data(), e, dtype);
-          double limit = 0;
-          if (is_float(dtype)) limit = test.tolerance * std::max(1.0, std::fabs(want));
-          if (dtype == DType::f16) limit = std::max(limit, std::fabs(want) * 0x1p-10 + 0x1p-24);
-          if (dtype == DType::bf16) limit = std::max(limit, std::fabs(want) * 0x1p-7);
-          if (got == want || (std::isnan(want) && std::isnan(got)) || std::fabs(got - want) <= limit) continue;
-          ADD_FAILURE() << nest.operands[i].name << " element " << e << " is " << got << ", not " << want
-                        << " at x86-64-v" << level << "\n"
+          const std::string wrong = element_difference(test, dtype, expected[i]->data(), memory[i]->data(), e);
+          if (wrong.empty()) continue;
+          ADD_FAILURE() << nest.operands[i].name << " element " << e << " is " << wrong << " at x86-64-v" << level
+                        << "\n"
                         << print(nest) << storages[i].format.text();
           if (++shown == 3) return;
         }

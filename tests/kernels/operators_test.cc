@@ -12,99 +12,20 @@
 #include "ops/operator.h"
 #include "runtime/executor.h"
 #include "runtime/symbols.h"
-#include "tests/kernels/stored_operand.h"
 #include "tests/support/mapped_code.h"
+#include "tests/support/sample_case.h"
+#include "tests/support/stored_operand.h"
 
 namespace burnish::test {
 namespace {
-
-constexpr DType kDTypes[] = {DType::f32, DType::f64, DType::f16, DType::bf16, DType::i64, DType::i32,    DType::i16,
-                             DType::i8,  DType::u64, DType::u32, DType::u16,  DType::u8,  DType::boolean};
-
-// A sample with the reference's numbers.
-struct Case {
-  std::unique_ptr<Graph> graph;
-  const Node* node = nullptr;
-  std::vector<Tensor> operands, results;  // of the kernel, in its order
-  SymbolTable symbols;
-};
-
-Tensor filled(const Tensor& like, std::span<const int64_t> numbers) {
-  Tensor tensor = *Tensor::allocate(like.dtype(), like.dims());
-  for (std::size_t i = 0; i < numbers.size(); ++i)
-    Accessor<int64_t>(tensor.dtype()).store(tensor.mutable_data(), static_cast<int64_t>(i), numbers[i]);
-  return tensor;
-}
-
-// Nothing when the sample means nothing for its dtypes. With `bad` numbers for its input of integers that is i, references
-// must refuse the node; the results are not filled then.
-std::optional<Case> make_case(const Operator& definition, std::string_view text, uint64_t seed,
-                              std::span<const int64_t> bad = {}) {
-  Case c;
-  auto graph = ops::sample_graph({text});
-  if (!graph || !ops::verify(**graph)) return std::nullopt;
-  c.graph = std::move(*graph);
-  for (const auto& node : c.graph->nodes())
-    if (node->op() == definition.name) c.node = node.get();
-  auto inputs = ops::sample_inputs({text}, seed);
-  if (!c.node || !inputs) return std::nullopt;
-  for (std::size_t i = 0; i < inputs->size() && !bad.empty(); ++i)
-    if (c.graph->input(i)->name() == "i") (*inputs)[i] = RuntimeValue(filled((*inputs)[i].tensor(), bad));
-  c.graph->clear_outputs();
-  std::size_t operands = 0;
-  for (Value* value : c.node->operands())
-    if (value != nullptr) c.graph->add_output(value, fmt::format("operand{}", operands++));
-  for (std::size_t i = 0; i < c.node->result_count(); ++i)
-    if (c.node->result(i) != nullptr) c.graph->add_output(c.node->result(i), fmt::format("result{}", i));
-  auto values = interpret(*c.graph, *inputs);
-  if (!bad.empty()) {
-    if (values || values.error().code != ErrorCode::refused) return std::nullopt;
-    // The operands of such samples are inputs.
-    for (std::size_t i = 0; i < operands; ++i) {
-      const Value* value = c.graph->outputs()[i].value;
-      for (std::size_t k = 0; k < inputs->size(); ++k)
-        if (c.graph->input(k) == value) c.operands.push_back((*inputs)[k].tensor());
-      bind_dims(value->type().dims, c.operands.at(i).dims(), c.symbols);
-    }
-    for (std::size_t i = operands; i < c.graph->outputs().size(); ++i) {
-      const Type& type = c.graph->outputs()[i].value->type();
-      c.results.push_back(*Tensor::allocate(type.dtype, *evaluate(type.dims, c.symbols)));
-    }
-    return c;
-  }
-  if (!values) return std::nullopt;
-  for (std::size_t i = 0; i < values->size(); ++i) {
-    if (!(*values)[i].is_tensor()) return std::nullopt;
-    const Tensor& tensor = (*values)[i].tensor();
-    bind_dims(c.graph->outputs()[i].value->type().dims, tensor.dims(), c.symbols);
-    (i < operands ? c.operands : c.results).push_back(tensor);
-  }
-  return c;
-}
-
-std::string difference(const Tensor& got, const Tensor& want, const Tolerance& tolerance) {
-  const DType dtype = want.dtype();
-  const double epsilon = dtype == DType::f16 ? 0x1p-10 : dtype == DType::bf16 ? 0x1p-7 : 0;
-  for (int64_t i = 0; i < want.elements(); ++i) {
-    if (!is_float(dtype)) {
-      if (got.int_at(i) != want.int_at(i))
-        return fmt::format("element {} is {}, not {}", i, got.int_at(i), want.int_at(i));
-      continue;
-    }
-    const double a = got.real_at(i), b = want.real_at(i);
-    if (a == b || (std::isnan(a) && std::isnan(b))) continue;
-    const double limit = tolerance.absolute + (tolerance.relative + epsilon) * std::fabs(b);
-    if (!(std::fabs(a - b) <= limit)) return fmt::format("element {} is {}, not {}", i, a, b);
-  }
-  return {};
-}
 
 // Runs the tactic with the storages and returns the results, and what failed in them.
 struct Ran {
   std::vector<Tensor> results;
   KernelFailure failure = {};
 };
-Ran run(const Kernel& kernel, const Emitted& emitted, const Case& c, std::span<const Storage> storages, bool at_start) {
+Ran run(const Kernel& kernel, const Emitted& emitted, const SampleCase& c, std::span<const Storage> storages,
+        bool at_start) {
   Ran ran;
   std::vector<StoredOperand> memory;
   std::vector<void*> pointers;
@@ -135,7 +56,7 @@ Ran run(const Kernel& kernel, const Emitted& emitted, const Case& c, std::span<c
 
 // Why the operator has no kernel for the case, or empty when it was run, densely stored and otherwise (`scattered`).
 // `failure`: every run must end with it.
-std::string check(const Operator& definition, const Case& c, int level, std::string_view text,
+std::string check(const Operator& definition, const SampleCase& c, int level, std::string_view text,
                   std::initializer_list<bool> placements, const KernelFailure& failure = {}) {
   LowerContext context(*c.node);
   auto kernel = definition.lower(context);
@@ -244,7 +165,7 @@ TEST(Operators, SamplesCompileAndAgreeWithReferences) {
   for (const Operator* definition : ops::all()) {
     if (definition->lower == nullptr) continue;
     for (const Sample& sample : definition->samples) {
-      auto c = make_case(*definition, sample.text, 7);
+      auto c = sample_case(*definition, sample.text, 7);
       ASSERT_TRUE(c) << sample.text;
       for (int level : levels())
         expected.note(*definition, sample.text, check(*definition, *c, level, sample.text, {false, true}));
@@ -296,24 +217,10 @@ TEST(Operators, IndicesOutOfRangeFail) {
     const std::string_view call = text.substr(text.find("; y = ") + 6);
     const Operator* definition = ops::find(call.substr(0, call.find('(')));
     ASSERT_NE(definition, nullptr) << text;
-    const auto c = make_case(*definition, text, 7, indices);
+    const auto c = sample_case(*definition, text, 7, indices);
     ASSERT_TRUE(c) << text;
     for (int level : levels()) EXPECT_EQ(check(*definition, *c, level, text, {false, true}, failure), "") << text;
   }
-}
-
-// The sample with every word `from` replaced.
-std::string with_dtype(std::string_view text, DType from, DType to) {
-  std::string result;
-  const std::string_view word = name(from);
-  auto is_word = [](char ch) { return std::isalnum(static_cast<unsigned char>(ch)) || ch == '_'; };
-  for (std::size_t i = 0; i < text.size();) {
-    const bool starts = text.substr(i, word.size()) == word && (i == 0 || !is_word(text[i - 1])) &&
-                        (i + word.size() == text.size() || !is_word(text[i + word.size()]));
-    if (starts) result += name(to), i += word.size();
-    else result += text[i++];
-  }
-  return result;
 }
 
 TEST(Operators, EveryDTypeThatTheSamplesAllow) {
@@ -322,13 +229,13 @@ TEST(Operators, EveryDTypeThatTheSamplesAllow) {
   for (const Operator* definition : ops::all()) {
     if (definition->lower == nullptr) continue;
     for (const Sample& sample : definition->samples) {
-      auto base = make_case(*definition, sample.text, 7);
+      auto base = sample_case(*definition, sample.text, 7);
       if (!base || base->operands.empty()) continue;
       const DType own = base->operands[0].dtype();
-      for (DType dtype : kDTypes) {
+      for (DType dtype : kKernelDTypes) {
         if (dtype == own) continue;
         const std::string text = with_dtype(sample.text, own, dtype);
-        auto c = make_case(*definition, text, 7);
+        auto c = sample_case(*definition, text, 7);
         if (!c) continue;
         expected.note(*definition, text, check(*definition, *c, level, text, {text.size() % 2 == 0}));
       }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "codegen/cpu/expression.h"
-#include "codegen/cpu/nest_form.h"
+#include "codegen/nest/form.h"
 
 namespace burnish {
 

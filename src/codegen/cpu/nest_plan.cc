@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "codegen/cpu/expression.h"
+#include "codegen/nest/groups.h"
 
 namespace burnish {
 namespace {
@@ -40,35 +41,9 @@ class Planner {
   }
   int64_t extent(int axis) const { return likely(form_.axes[u(axis)].extent); }
 
-  bool needs(int expression, const std::vector<int>& statements) const {
-    std::vector<bool> seen(u(expression) + 1);
-    seen.back() = true;
-    for (std::size_t i = seen.size(); i-- > 0;) {
-      if (!seen[i]) continue;
-      const auto& e = form_.nest.expressions[i];
-      if (e.kind == Kind::temporary && contains(statements, e.statement)) return true;
-      for (int a : e.arguments) seen[u(a)] = true;
-      for (const Index& index : e.index)
-        if (index.expression >= 0) seen[u(index.expression)] = true;
-    }
-    return false;
-  }
-
   void make_groups() {
-    const auto& statements = form_.nest.statements;
-    for (std::size_t s = 0; s < statements.size(); ++s) {
-      std::vector<int> axes = statements[s].axes;
-      std::sort(axes.begin(), axes.end());
-      const bool reduce = statements[s].kind == Statement::Kind::reduce;
-      if (!plan_.groups.empty()) {
-        auto& last = plan_.groups.back();
-        if (last.axes == axes && last.reduce == reduce && !needs(statements[s].expression, last.statements)) {
-          last.statements.push_back(static_cast<int>(s));
-          continue;
-        }
-      }
-      plan_.groups.push_back({{static_cast<int>(s)}, axes, reduce, -1, 1});
-    }
+    for (StatementGroup& g : statement_groups(form_))
+      plan_.groups.push_back({std::move(g.statements), std::move(g.axes), g.reduce, -1, 1});
   }
 
   // Instructions for one vector's worth of an access when vectors lie along `axis`, per element times lanes.

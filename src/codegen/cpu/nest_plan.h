@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "codegen/cpu/nest_form.h"
+#include "codegen/nest/form.h"
 #include "target/cpu_features.h"
 
 namespace burnish {

@@ -1,4 +1,4 @@
-#include "tests/kernels/stored_operand.h"
+#include "tests/support/stored_operand.h"
 
 #include <algorithm>
 #include <cstring>

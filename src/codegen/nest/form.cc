@@ -1,4 +1,4 @@
-#include "codegen/cpu/nest_form.h"
+#include "codegen/nest/form.h"
 
 #include <algorithm>
 
@@ -144,6 +144,17 @@ class Former {
     return result;
   }
 
+  // Whatever the axes' positions, does the index lie in the dim?
+  bool always_inside(const Index& index, const Dim& extent) const {
+    if (index.expression >= 0 || index.offset.range().low < 0) return false;
+    Dim last = index.offset;
+    for (const auto& term : index.terms) {
+      if (term.coefficient.range().low < 0) return false;
+      last += term.coefficient * (form_.nest.axes[u(term.axis)].extent - Dim(1));
+    }
+    return less_equal(last + Dim(1), extent) == Truth::yes;
+  }
+
   Access form_access(int operand, const std::vector<Index>& list, bool guarded) const {
     const Storage& storage = storages_[u(operand)];
     const Type& type = form_.nest.operands[u(operand)].type;
@@ -157,7 +168,7 @@ class Former {
       const int64_t inner = block > 1 ? inner_stride(storage.format, d) : 0;
       access.offset += Dim(border_of(storage.format, d)) * stride;
       LinearIndex index = linear(list[d]);
-      if (guarded) access.guards.push_back({index, type.dims[d]});
+      if (guarded && !always_inside(list[d], type.dims[d])) access.guards.push_back({index, type.dims[d]});
       const int axis = plain_axis(list[d]);
       if (block > 1 && axis >= 0 && block_[u(axis)] == block) {
         access.steps[u(axis)] += stride;

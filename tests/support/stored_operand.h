@@ -17,6 +17,7 @@ class StoredOperand {
   void write(const Tensor& tensor);
   Tensor read() const;
   std::byte* data() { return memory_->data(); }
+  std::size_t bytes() const { return memory_->bytes(); }
 
  private:
   template <class F>
