@@ -183,6 +183,12 @@ bool may_share(const Nest& nest, int input, int output) {
         if (load.index != target.index) return false;
         continue;
       }
+      // Stores over the same axes may share one pass: what the earlier one reads must not have been overwritten in it.
+      const Statement& reader = nest.statements[s];
+      if (reader.kind == Statement::Kind::store && std::ranges::is_permutation(reader.axes, target.axes)) {
+        if (load.index != target.index) return false;
+        continue;
+      }
       // An earlier statement may read the whole row of its own task.
       for (std::size_t d = 0; d < stored.size(); ++d)
         if (is_outer(stored[d]) && plain_axis(load.index[d]) != stored[d]) return false;

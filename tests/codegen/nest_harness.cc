@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include "loop/evaluate.h"
+#include "tests/support/evaluate_nest.h"
 #include "tests/support/guarded.h"
 #include "tests/support/mapped_code.h"
 

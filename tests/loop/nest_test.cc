@@ -140,6 +140,10 @@ TEST(NestShare, InPlaceWhereEveryElementIsReadBeforeItIsOverwritten) {
   // Other places of x, other types, two stores.
   EXPECT_FALSE(
       may_share(read("nest(i: 9) outer(i) { in x: f32[9]\n out y: f32[9]\n %0: f32 = x[-1*i + 8] y[i] = %0 }"), 0, 1));
+  // Both stores in one pass over j: the first reads what the second has overwritten.
+  EXPECT_FALSE(may_share(read("nest(i: 4, j: 9) outer(i) { in x: f32[4,9]\n out y: f32[4,9]\n out z: f32[4,9]\n"
+                              "%0: f32 = x[i, -1*j + 8] %1: f32 = x[i, j] y[i, j] = %0 for j z[i, j] = %1 for j }"),
+                         0, 2));
   EXPECT_FALSE(may_share(
       read("nest(i: 9) outer(i) { in x: f32[9]\n out y: i32[9]\n %0: f32 = x[i] %1: i32 = cast(%0) y[i] = %1 }"), 0,
       1));

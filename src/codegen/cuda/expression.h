@@ -1,5 +1,5 @@
 #pragma once
-// Scalar expressions as CUDA C++ text, with the semantics of loop/evaluate.h. In registers f16 and bf16 are float and
+// Scalar expressions as CUDA C++ text, with the semantics of loop/scalar.h. In registers f16 and bf16 are float and
 // bool is bool; in memory f16 and bf16 are their bits and bool takes a byte. Functions named here are in the prelude.
 
 #include <span>

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "loop/evaluate.h"
+#include "tests/support/evaluate_nest.h"
 #include "tests/support/nest_case.h"
 #include "tests/support/sample_case.h"
 #include "tests/support/stored_operand.h"

@@ -1,6 +1,6 @@
 // The evaluator that emitted code is compared with, on numbers worked out by hand.
 
-#include "loop/evaluate.h"
+#include "tests/support/evaluate_nest.h"
 
 #include <array>
 #include <limits>

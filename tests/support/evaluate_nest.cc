@@ -1,4 +1,4 @@
-#include "loop/evaluate.h"
+#include "tests/support/evaluate_nest.h"
 
 #include <algorithm>
 #include <cmath>
