@@ -16,6 +16,10 @@ constexpr double kCopyShare = 0.04;     // of a task's time, for copying pixels
 constexpr double kTaskCycles = 30'000;  // below this a task's start shows
 constexpr std::size_t kMostTiles = 4;   // that are offered
 constexpr double kClose = 1.25;         // times the best estimate
+// The share of the nearest cache that a block of weights may take, and the bytes a cycle of the next one (Zen 4: a tile of
+// 2 rows by 8 vectors takes 20 cycles a step, not 16).
+constexpr double kNearWeights = 0.75;
+constexpr double kFarWeights = 26;
 
 struct Rates {
   double multiplies;  // vector multiply-adds per cycle
@@ -91,8 +95,12 @@ std::vector<TileEstimate> choose_tiles(const CpuFeatures& cpu, const Contraction
       auto add = [&](int64_t row_tiles, int tile_rows, int64_t block_count, int tile_vectors) {
         if (row_tiles == 0 || block_count == 0 || tile_rows == 0) return;
         // A tile also stores its results and fills its pipeline.
-        const double tile =
-            static_cast<double>(sum) * step_cycles(r, tile_rows, tile_vectors) + 1.5 * tile_rows * tile_vectors + 12;
+        const double bytes = 4.0 * tile_vectors * lanes;
+        const double far = static_cast<double>(sum) * bytes > kNearWeights * static_cast<double>(cpu.l1_bytes)
+                               ? bytes / kFarWeights
+                               : 0;
+        const double step = std::max(step_cycles(r, tile_rows, tile_vectors), far);
+        const double tile = static_cast<double>(sum) * step + 1.5 * tile_rows * tile_vectors + 12;
         cycles += static_cast<double>(row_tiles * block_count) * tile;
       };
       const bool known = c.pixel_count().is_constant();
