@@ -258,6 +258,16 @@ Status Plan::State::read_index() {
     if (!item.is_string()) return damaged("the list of images is damaged");
     images.push_back(item.get<std::string>());
   }
+  // Each section is one that the format knows, of an image there is, and there once.
+  std::set<std::pair<uint32_t, uint32_t>> seen;
+  for (const Section& s : sections) {
+    const auto kind = static_cast<Kind>(s.kind);
+    const bool by_image =
+        kind == Kind::program || kind == Kind::references || kind == Kind::code || kind == Kind::layers;
+    if (s.kind < static_cast<uint32_t>(Kind::images) || s.kind > static_cast<uint32_t>(Kind::layers) ||
+        s.image >= (by_image ? images.size() : 1) || !seen.emplace(s.kind, s.image).second)
+      return damaged("the plan's table of sections is damaged");
+  }
   Json index = TRY(section_json(Kind::constant_index, "the index of constants"));
   const Section* constants = find(Kind::constants);
   if (constants == nullptr || constants->offset % kConstantAlignment != 0) return damaged("the constants are missing");

@@ -345,8 +345,9 @@ def plans(corpus):
             if name != "header":
                 lie(f"section_{kind}_bytes_{name}", entry(i, 3, number))
             lie(f"section_{kind}_hash_{name}", entry(i, 4, number), code=(0, 3) if name == "header" else 3)
-        lie(f"section_{kind}_image", entry(i, 1, 7), code=(0, 3) if kind in (DECISIONS, RECORD, SIMPLIFIED) else 3)
-        lie(f"section_{kind}_kind", entry(i, 0, 99), code=(0, 3) if kind in (DECISIONS, RECORD, SIMPLIFIED) else 3)
+        lie(f"section_{kind}_image", entry(i, 1, 7))
+        lie(f"section_{kind}_kind", entry(i, 0, 99))
+        lie(f"section_{kind}_twice", entry(i, 0, plan.sections[i - 1][0]))
     for name, header in {
         "sections_most": {"sections": 2**32 - 1},
         "sections_more": {"sections": 4000},
