@@ -14,7 +14,7 @@ Status infer(InferContext& c) {
   if (start && limit && delta && delta->is_constant() && is_integer(dtype)) {
     const int64_t step = delta->value();
     if (step == 0) return c.error("delta is 0");
-    if (std::abs(step) > Range::kMax) return c.error("delta is too large");
+    if (step < -Range::kMax || step > Range::kMax) return c.error("delta is too large");
     const Dim distance = step > 0 ? *limit - *start : *start - *limit;
     const Dim count = max(Dim(0), ceildiv(distance, Dim(std::abs(step))));
     if (const auto n = count.constant(); n && *n <= static_cast<int64_t>(kMaxContents)) {
