@@ -77,8 +77,8 @@ constexpr Sample kSamples[] = {
     {"x: f32[2,3], pads: i64[4] = [1, 0, 0, 2]; y = dynamic_pad(x, pads)"},
     {"x: f32[3,4], pads: i64[2] = [-1, 2], value: f32[] = [7], axes: i64[1] = [-1]; "
      "y = dynamic_pad(x, pads, value, axes)"},
-    {"x: i32[5], pads: i64[2] = [-2, 4]; y = dynamic_pad(x, pads) {mode = \"wrap\"}"},
     {"x: i32[N], pads: i64[2] = [3, 3]; y = dynamic_pad(x, pads) {mode = \"wrap\"}"},
+    {"x: i32[5], pads: i64[2] = [-2, 4]; y = dynamic_pad(x, pads) {mode = \"wrap\"}"},
 };
 constexpr Operator kOperator = {
     .name = "dynamic_pad",

@@ -111,11 +111,11 @@ constexpr Sample kSamples[] = {
     {"x: f32[4,6], starts: i64[2] = [1, -4], ends: i64[2] = [9, -1]; y = dynamic_slice(x, starts, ends)"},
     {"x: i32[3,7], starts: i64[1] = [-1], ends: i64[1] = [-100], axes: i64[1] = [1], steps: i64[1] = [-2]; "
      "y = dynamic_slice(x, starts, ends, axes, steps)"},
+    {"x: f32[N,5], starts: i64[1] = [1], ends: i64[1] = [9223372036854775807], axes: i64[1] = [0]; "
+     "y = dynamic_slice(x, starts, ends, axes)"},
     {"x: i64[0], starts: i64[1] = [-1], ends: i64[1] = [-9223372036854775807], axes: i64[1] = [0], steps: i64[1] = "
      "[-1]; "
      "y = dynamic_slice(x, starts, ends, axes, steps)"},
-    {"x: f32[N,5], starts: i64[1] = [1], ends: i64[1] = [9223372036854775807], axes: i64[1] = [0]; "
-     "y = dynamic_slice(x, starts, ends, axes)"},
 };
 constexpr Operator kOperator = {
     .name = "dynamic_slice",

@@ -204,9 +204,9 @@ constexpr Sample kSamples[] = {
     {"x: f32[1,1,6,6]; y = resize(x) {sizes = dims[1, 1, 3, 3], mode = \"linear\", antialias = 1}"},
     {"x: f32[2,N]; y = resize(x) {sizes = dims[2, 2*N], coordinates = \"asymmetric\", nearest = \"floor\"}"},
     {"x: f32[1,1,5,4]; y = resize(x) {sizes = dims[1, 1, 2, 9], coordinates = \"asymmetric\", nearest = \"simple\"}"},
-    {"x: f32[5]; y = resize(x) {sizes = dims[2], scales = [0.5], coordinates = \"half_pixel_symmetric\", nearest = "
-     "\"floor\"}"},
     {"x: f32[1,1,5,4]; y = resize(x) {sizes = dims[1, 1, 2, 9], coordinates = \"tf_half_pixel_for_nn\", nearest = "
+     "\"floor\"}"},
+    {"x: f32[5]; y = resize(x) {sizes = dims[2], scales = [0.5], coordinates = \"half_pixel_symmetric\", nearest = "
      "\"floor\"}"},
 };
 constexpr Operator kOperator = {

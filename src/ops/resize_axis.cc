@@ -20,6 +20,8 @@ Status infer(InferContext& c) {
         (c.type(i).rank() != (roi ? 1 : 0) || (roi && equal(c.type(i).dims[0], 2) == Truth::no)))
       return c.error(roi ? "the roi must be two numbers" : "the scale must be a scalar");
   }
+  if (c.has(2) && c.type(2).ranked)
+    c.require(Requirement::Kind::equal, c.type(2).dims[0], 2, "numbers of the roi and 2");
   if (crops(c) && !c.has(2)) return c.error("tf_crop_and_resize needs a roi");
   if (!is_nearest(c) && !is_float(y.dtype)) return c.error("only real numbers are interpolated");
   if (y.ranked) y.dims[idx(TRY(c.axis(c.integer("axis"), y.rank())))] = c.dims("size")[0];
@@ -31,6 +33,7 @@ Status reference(ReferenceContext& c) {
   const Tensor& x = c.in(0);
   const std::size_t axis = idx(TRY(checked_axis(c, c.integer("axis"), x.rank())));
   Resized along{x.dims()[axis], TRY(c.sizes("size"))[0], 0};
+  if (c.has(2) && c.in(2).elements() != 2) return c.error("the roi must be two numbers");
   if (along.from == 0 && along.to != 0) return c.error("nothing to resize: x has no elements");
   along.scale = c.has(1) ? c.in(1).real_at(0)
                          : static_cast<double>(along.to) / std::max<double>(1, static_cast<double>(along.from));
@@ -183,14 +186,14 @@ constexpr Sample kSamples[] = {
      "1, coordinates = \"align_corners\"}"},
     {"x: f32[9,2], s: f64[] = [0.6]; y = resize_axis(x, s) {axis = 0, size = dims[5], taps = dims[8], mode = "
      "\"cubic\", antialias = 1, coordinates = \"half_pixel_symmetric\"}"},
-    {"x: f32[5], s: f64[] = [0.5]; y = resize_axis(x, s) {axis = 0, size = dims[2], coordinates = "
-     "\"half_pixel_symmetric\", nearest = \"floor\"}"},
     {"x: f32[2,4], s: f64[] = [1.5], r: f64[2] = [0.25, 1.25]; y = resize_axis(x, s, r) {axis = 1, size = dims[6], "
      "mode = \"linear\", coordinates = \"tf_crop_and_resize\", extrapolation = 3.0}"},
     {"x: f32[2,7], s: f64[] = [0.6]; y = resize_axis(x, s) {axis = 1, size = dims[4], coordinates = \"asymmetric\", "
      "nearest = \"simple\"}"},
     {"x: f32[2,7], s: f64[] = [1.7]; y = resize_axis(x, s) {axis = 1, size = dims[11], coordinates = "
      "\"tf_half_pixel_for_nn\", mode = \"linear\"}"},
+    {"x: f32[5], s: f64[] = [0.5]; y = resize_axis(x, s) {axis = 0, size = dims[2], coordinates = "
+     "\"half_pixel_symmetric\", nearest = \"floor\"}"},
 };
 constexpr Operator kOperator = {
     .name = "resize_axis",

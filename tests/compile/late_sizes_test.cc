@@ -215,7 +215,7 @@ TEST(LateSizes, Grids) {
 
 TEST(LateSizes, TheLargestOfNothing) {
   for (const char* op : {"arg_max", "arg_min"}) {
-    const Built b = built(std::string("graph @main(%x: f32[M,N]) { %y = ") + op + "(%x) {axis = 1} return %y }");
+    const Built b = built(std::string("graph @main(%x: f32[M,N]) { %y: i64[*] = ") + op + "(%x) {axis = 1} return %y }");
     agrees(b, {counted(DType::f32, {2, 3})});
     agrees(b, {counted(DType::f32, {0, 0})});
     is_refused(b, {counted(DType::f32, {2, 0})});

@@ -99,6 +99,14 @@ TEST(References, SymmetricHalfPixels) {
   expect("x: f32[5], s: f64[] = [0.5]; y = resize_axis(x, s) {axis = 0, size = dims[2], " + how, {x}, "f32[2] [1, 3]");
 }
 
+TEST(References, RoisOfAnotherLength) {
+  for (const int64_t n : {0, 1, 3})
+    expect_refused(
+        "x: f32[4], s: f64[] = [1.5], r: f64[N]; y = resize_axis(x, s, r) {axis = 0, size = dims[6], mode = "
+        "\"linear\", coordinates = \"tf_crop_and_resize\"}",
+        {*Tensor::allocate(DType::f32, {4}), *Tensor::allocate(DType::f64, {n})});
+}
+
 TEST(References, GramsOfAnyLength) {
   constexpr int kLength = 300000;
   std::string zeros = "0";

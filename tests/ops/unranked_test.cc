@@ -9,8 +9,8 @@
 namespace burnish::test {
 namespace {
 
-MakeRun interpreted() {
-  return [](const Graph& graph) -> Run {
+Runner interpreted() {
+  return [](const Graph& graph) -> RunGraph {
     return [&graph](std::span<const RuntimeValue> inputs) {
       RunOptions options;
       options.max_bytes = 1 << 26;

@@ -81,7 +81,7 @@ std::vector<Tensor> tensors_of(const Sample& sample, const ops::ParsedSample& pa
 
 }  // namespace
 
-int check_unranked(const Sample& sample, const MakeRun& make_run) {
+int check_unranked(const Sample& sample, const Runner& runner) {
   if (sample.text.starts_with("graph")) return 0;
   SCOPED_TRACE(sample.text);
   const auto parsed = ops::parse_sample(sample.text);
@@ -96,7 +96,7 @@ int check_unranked(const Sample& sample, const MakeRun& make_run) {
   const auto graph = graph_of(*parsed, types);
   if (graph == nullptr) return 0;
   const bool random = graph->nodes().back()->definition()->random;
-  const Run run = make_run(*graph);
+  const RunGraph run = runner(*graph);
   if (run == nullptr) return 0;
   RunOptions options;
   options.max_bytes = kMostBytes;

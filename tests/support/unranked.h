@@ -8,12 +8,12 @@
 
 namespace burnish::test {
 
-using Run = std::function<Result<std::vector<RuntimeValue>>(std::span<const RuntimeValue> inputs)>;
+using RunGraph = std::function<Result<std::vector<RuntimeValue>>(std::span<const RuntimeValue> inputs)>;
 // How to run a graph; null: it cannot be made ready, which is no failure.
-using MakeRun = std::function<Run(const Graph& graph)>;
+using Runner = std::function<RunGraph(const Graph& graph)>;
 
 // Runs the sample in all variants and records failures; returns how many runs gave results. Nothing happens for samples
 // that are whole graphs.
-int check_unranked(const Sample& sample, const MakeRun& make_run);
+int check_unranked(const Sample& sample, const Runner& runner);
 
 }  // namespace burnish::test
