@@ -1,3 +1,4 @@
+#include "ops/support/axes.h"
 #include "ops/support/core.h"
 #include "ops/support/slicing.h"
 
@@ -14,10 +15,9 @@ Result<Plan> plan(const NodeView& c, std::size_t rank, std::size_t count, const 
   if ((axes && axes->size() != count) || (steps && steps->size() != count))
     return c.error("starts, ends, axes and steps differ in length");
   for (std::size_t i = 0; i < count; ++i) {
-    int64_t axis = axes ? (*axes)[i] : static_cast<int64_t>(i);
+    const int64_t given = axes ? (*axes)[i] : static_cast<int64_t>(i);
+    const int64_t axis = TRY(checked_axis(c, given, static_cast<int64_t>(rank)));
     const int64_t step = steps ? (*steps)[i] : 1;
-    if (axis < 0) axis += static_cast<int64_t>(rank);
-    if (axis < 0 || idx(axis) >= rank) return c.error("axis out of range");
     if (p.entry[idx(axis)]) return c.error("axis " + std::to_string(axis) + " is listed twice");
     if (step == 0) return c.error("a step is 0");
     p.entry[idx(axis)] = i;

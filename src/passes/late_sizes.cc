@@ -255,7 +255,8 @@ Made range(Late& late, Node& node, const Dims& result) {
     Value* forward = c.binary(Scalar::eq, late.lt(distance, 0), late.lt(delta, 0));
     Value* rest = c.binary(Scalar::ne, c.mul(quotient, delta), distance);
     Value* more = c.cast(c.binary(Scalar::logical_and, forward, rest), DType::i64);
-    count = late.refuse(late.eq(delta, 0), c.max(c.add(quotient, more), 0.0));
+    Value* wraps = c.binary(Scalar::ne, late.lt(distance, 0), c.binary(Scalar::lt, single[1], single[0]));
+    count = late.refuse(late.either(late.eq(delta, 0), wraps), c.max(c.add(quotient, more), 0.0));
   }
   late.bind(count, result);
   return {nullptr, true};
@@ -264,7 +265,7 @@ Made range(Late& late, Node& node, const Dims& result) {
 Made one_hot(Late& late, Node& node, const Dims& result) {
   Compose& c = late.compose();
   const int64_t axis = integer(node, "axis", -1);
-  const auto at = static_cast<std::size_t>(axis < 0 ? axis + static_cast<int64_t>(result.size()) : axis);
+  const auto at = static_cast<std::size_t>(ops::normal_axis(axis, static_cast<int64_t>(result.size())));
   if (dims_of(node.operand(1)) == nullptr) return {};
   late.bind(c.cast(c.reshape(node.operand(1), Dims{1}), DType::i64), {result[at]});
   return {nullptr, true};

@@ -188,6 +188,9 @@ TEST(LateSizes, Makers) {
   for (int64_t step : {1, 2, 5, -1, -3})
     for (int64_t end : {-7, 0, 2, 11}) agrees(whole, {number(2), number(end), number(step)});
   is_refused(whole, {number(0), number(1), number(0)});
+  constexpr int64_t kLow = INT64_MIN, kHigh = INT64_MAX;
+  for (int64_t end : {-5, 5}) agrees(whole, {number(0), number(end), integers({kLow}).reshaped({})});
+  is_refused(whole, {integers({kLow}).reshaped({}), integers({kHigh}).reshaped({}), number(1)});
   const Built real = built("graph @main(%a: f32[], %b: f32[], %c: f32[]) { %y = range(%a, %b, %c) return %y }");
   const auto decimal = [](double n) { return Tensor::scalar(DType::f32, n); };
   agrees(real, {decimal(0.5), decimal(4), decimal(0.75)});
@@ -215,7 +218,8 @@ TEST(LateSizes, Grids) {
 
 TEST(LateSizes, TheLargestOfNothing) {
   for (const char* op : {"arg_max", "arg_min"}) {
-    const Built b = built(std::string("graph @main(%x: f32[M,N]) { %y: i64[*] = ") + op + "(%x) {axis = 1} return %y }");
+    const Built b =
+        built(std::string("graph @main(%x: f32[M,N]) { %y: i64[*] = ") + op + "(%x) {axis = 1} return %y }");
     agrees(b, {counted(DType::f32, {2, 3})});
     agrees(b, {counted(DType::f32, {0, 0})});
     is_refused(b, {counted(DType::f32, {2, 0})});
