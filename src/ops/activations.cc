@@ -2,6 +2,7 @@
 // Source: the ONNX operators of the same names (onnx.ai), GELU arXiv 1606.08415, Mish arXiv 1908.08681.
 
 #include "ops/support/compose.h"
+#include "ops/support/sizes.h"
 
 namespace burnish::ops {
 namespace {
@@ -42,6 +43,7 @@ Composed leaky_relu(DecomposeContext& n) {
 
 Composed prelu(DecomposeContext& n) {
   Compose c(n.builder);
+  for (std::size_t i : {0, 1}) TRY(dims_of(n, i));  // else x might be what is repeated
   Value* x = n.in(0);
   return c.done({c.select(below(c, x, 0), c.mul(x, n.in(1)), x)});
 }
@@ -120,6 +122,8 @@ Status infer_gelu(InferContext& n) {
 
 Composed clip(DecomposeContext& n) {
   Compose c(n.builder);
+  for (std::size_t i : {0, 1, 2})
+    if (n.has(i)) TRY(dims_of(n, i));  // else x might be what is repeated
   Value* x = n.in(0);
   if (n.has(1)) x = c.max(x, n.in(1));
   if (n.has(2)) x = c.min(x, n.in(2));
@@ -133,6 +137,8 @@ Status infer_clip(InferContext& n) {
     const Type& type = n.type(i);
     if (type.is_ranked_tensor() && equal(type.element_count(), 1) == Truth::no)
       return n.error("a bound of type " + type.text() + " is not a scalar");
+    if (type.is_ranked_tensor())
+      n.require(Requirement::Kind::equal, type.element_count(), 1, "elements of a bound and 1");
     if (type.is_ranked_tensor() && n.type(0).is_ranked_tensor() && type.rank() > n.type(0).rank())
       return n.error("a bound of type " + type.text() + " has more dims than x");
   }
@@ -150,10 +156,8 @@ Composed shrink(DecomposeContext& n) {
 
 // prelu's slope broadcasts to x (never the other way round).
 Status infer_prelu(InferContext& n) {
-  if (n.type(0).is_ranked_tensor() && n.type(1).is_ranked_tensor()) {
-    if (n.type(1).rank() > n.type(0).rank()) return n.error("slope has more dims than x");
-    TRY(n.broadcast(n.type(0).dims, n.type(1).dims));
-  }
+  if (n.type(0).is_ranked_tensor() && n.type(1).is_ranked_tensor())
+    TRY(check_extends(n, n.type(1).dims, n.type(0).dims, "slope"));
   return infer_same(n);
 }
 

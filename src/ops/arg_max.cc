@@ -1,5 +1,6 @@
 #include <limits>
 
+#include "ops/support/axes.h"
 #include "ops/support/core.h"
 
 namespace burnish {
@@ -18,14 +19,14 @@ Status infer(InferContext& c) {
   Dims dims = x.dims;
   if (c.integer("keep") != 0) dims[idx(axis)] = 1;
   else dims.erase(dims.begin() + axis);
+  c.require(Requirement::Kind::at_most, min(product(dims), 1), x.dims[idx(axis)], "1 and the size of the axis");
   c.result(0, Type::tensor(DType::i64, std::move(dims)));
   return {};
 }
 
 Status reference(ReferenceContext& c) {
   const Tensor& x = c.in(0);
-  const int64_t axis = c.integer("axis") < 0 ? c.integer("axis") + x.rank() : c.integer("axis");
-  if (axis < 0 || axis >= x.rank()) return c.error("axis out of range");
+  const int64_t axis = TRY(checked_axis(c, c.integer("axis"), x.rank()));
   const int64_t size = x.dims()[idx(axis)], inner = element_count(std::span(x.dims()).subspan(idx(axis) + 1));
   const int64_t outer = element_count(std::span(x.dims()).first(idx(axis)));
   Sizes dims = x.dims();
@@ -67,7 +68,7 @@ Status reference(ReferenceContext& c) {
 Result<Kernel> lower(LowerContext& c) {
   TRY(check_lowerable(c));
   const Type& x = c.type(0);
-  const std::size_t axis = idx(c.integer("axis") < 0 ? c.integer("axis") + x.rank() : c.integer("axis"));
+  const std::size_t axis = idx(TRY(checked_axis(c, c.integer("axis"), x.rank())));
   const bool last = c.integer("select_last") != 0;
   Kernel kernel;
   Nest& nest = kernel.nest;

@@ -1,3 +1,5 @@
+#include "ops/support/axes.h"
+#include "ops/support/compose.h"
 #include "ops/support/core.h"
 #include "ops/support/ordering.h"
 
@@ -24,8 +26,7 @@ Status infer(InferContext& c) {
 
 Status reference(ReferenceContext& c) {
   const Tensor& x = c.in(0);
-  const int64_t axis = c.integer("axis") < 0 ? c.integer("axis") + x.rank() : c.integer("axis");
-  if (axis < 0 || axis >= x.rank()) return c.error("axis out of range");
+  const int64_t axis = TRY(checked_axis(c, c.integer("axis"), x.rank()));
   const int64_t count = TRY(c.sizes("count"))[0], size = x.dims()[idx(axis)];
   if (count < 0 || count > size)
     return c.error("there are no " + std::to_string(count) + " among " + std::to_string(size) + " elements");
@@ -52,7 +53,7 @@ Status reference(ReferenceContext& c) {
 }
 
 Result<Kernel> lower(LowerContext& c) {
-  const int64_t axis = c.integer("axis") < 0 ? c.integer("axis") + c.type(0).rank() : c.integer("axis");
+  const int64_t axis = ops::normal_axis(c.integer("axis"), c.type(0).rank());
   return problem_kernel(c, "arg_sort", {{"axis", axis}, {"largest", c.integer("largest")}});
 }
 

@@ -3,6 +3,7 @@
 
 #include "ops/support/compose.h"
 #include "ops/support/lowering.h"
+#include "ops/support/sizes.h"
 
 namespace burnish::ops {
 namespace {
@@ -25,9 +26,7 @@ Status infer(InferContext& n) {
     Dims scores = dims;
     scores.push_back(from_end(q, 2));
     scores.push_back(from_end(k, 2));
-    if (n.type(3).rank() > static_cast<int64_t>(scores.size()))
-      return n.error("the bias has more dims than the scores");
-    TRY(n.broadcast(scores, n.type(3).dims));
+    TRY(check_extends(n, n.type(3).dims, scores, "the bias"));
   }
   dims.push_back(from_end(q, 2));
   dims.push_back(from_end(v, 1));

@@ -29,6 +29,14 @@ Status infer(InferContext& n) {
     return {};
   }
   const Shape s = TRY(shape_of(n));
+  if (n.has(kPast) && n.type(kPast).is_ranked_tensor()) {
+    const Dims &past = n.type(kPast).dims, wanted = {s.batch, s.channels, s.taps - 1};
+    if (past.size() != wanted.size()) return n.error("past must be [batch, channels, taps - 1]");
+    for (std::size_t d = 0; d < past.size(); ++d) {
+      if (equal(past[d], wanted[d]) == Truth::no) return n.error("past must be [" + text(std::span(wanted)) + "]");
+      n.require(Requirement::Kind::equal, past[d], wanted[d], "sizes of past and of [batch, channels, taps - 1]");
+    }
+  }
   n.result(0, Type::tensor(dtype, {s.batch, s.channels, s.length}));
   n.result(1, Type::tensor(dtype, {s.batch, s.channels, s.taps - 1}));
   return {};

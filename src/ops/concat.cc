@@ -1,3 +1,5 @@
+#include "ops/support/axes.h"
+#include "ops/support/compose.h"
 #include "ops/support/core.h"
 
 namespace burnish {
@@ -53,10 +55,7 @@ Status infer(InferContext& c) {
 
 Status reference(ReferenceContext& c) {
   Sizes dims = c.in(0).dims();
-  const auto rank = static_cast<int64_t>(dims.size());
-  int64_t axis = c.integer("axis");
-  if (axis < 0) axis += rank;
-  if (axis < 0 || axis >= rank) return c.error("axis out of range");
+  const int64_t axis = TRY(checked_axis(c, c.integer("axis"), static_cast<int64_t>(dims.size())));
   for (std::size_t i = 1; i < c.operand_count(); ++i) {
     const Sizes& own = c.in(i).dims();
     for (std::size_t d = 0; d < dims.size(); ++d) {
@@ -79,9 +78,8 @@ Status reference(ReferenceContext& c) {
 
 Result<Kernel> lower(LowerContext& c) {
   if (c.operand_count() > kMostInKernel) return c.error("too many operands for one kernel");
+  const std::size_t axis = idx(ops::normal_axis(c.integer("axis"), c.type(0).rank()));
   return indexed_kernel(c, [&](Nest& nest, const Declared& declared, std::span<const int> axes) {
-    const auto rank = static_cast<int64_t>(axes.size());
-    const std::size_t axis = idx(c.integer("axis") < 0 ? c.integer("axis") + rank : c.integer("axis"));
     const int position = axis_value(nest, axes[axis], DType::i64);
     // From the last operand to the first: select(i < end of this one, this one, the rest).
     std::vector<Dim> starts = {0};

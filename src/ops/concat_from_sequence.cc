@@ -1,3 +1,4 @@
+#include "ops/support/axes.h"
 #include "ops/support/compose.h"
 #include "ops/support/core.h"
 
@@ -30,8 +31,7 @@ Status reference(ReferenceContext& c) {
   const bool stack = c.integer("new_axis") != 0;
   const Tensor& first = elements[0].tensor();
   const int64_t rank = first.rank() + (stack ? 1 : 0);
-  const int64_t axis = c.integer("axis") < 0 ? c.integer("axis") + rank : c.integer("axis");
-  if (axis < 0 || axis >= rank) return c.error("axis is out of range");
+  const int64_t axis = TRY(checked_axis(c, c.integer("axis"), rank));
   Sizes dims = first.dims();
   if (stack) dims.insert(dims.begin() + axis, 1);
   const Sizes one = dims;

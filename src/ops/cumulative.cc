@@ -1,3 +1,5 @@
+#include "ops/support/axes.h"
+#include "ops/support/compose.h"
 #include "ops/support/core.h"
 #include "ops/support/scalars.h"
 
@@ -25,8 +27,7 @@ Status infer(InferContext& c) {
 
 Status reference(ReferenceContext& c) {
   const Tensor& x = c.in(0);
-  const int64_t axis = c.integer("axis") < 0 ? c.integer("axis") + x.rank() : c.integer("axis");
-  if (axis < 0 || axis >= x.rank()) return c.error("axis out of range");
+  const int64_t axis = TRY(checked_axis(c, c.integer("axis"), x.rank()));
   const int64_t size = x.dims()[idx(axis)], inner = element_count(std::span(x.dims()).subspan(idx(axis) + 1));
   const int64_t outer = element_count(std::span(x.dims()).first(idx(axis)));
   const Scalar step = *step_of(c.string("kind"));
@@ -55,7 +56,7 @@ Status reference(ReferenceContext& c) {
 }
 
 Result<Kernel> lower(LowerContext& c) {
-  const int64_t axis = c.integer("axis") < 0 ? c.integer("axis") + c.type(0).rank() : c.integer("axis");
+  const int64_t axis = ops::normal_axis(c.integer("axis"), c.type(0).rank());
   return problem_kernel(c, "cumulative",
                         {{"axis", axis},
                          {"kind", c.string("kind")},

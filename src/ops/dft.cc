@@ -1,5 +1,6 @@
 #include <numbers>
 
+#include "ops/support/axes.h"
 #include "ops/support/compose.h"
 #include "ops/support/core.h"
 #include "ops/support/reals.h"
@@ -96,9 +97,10 @@ void transform(std::vector<Complex>& v, int sign) {
 Status reference(ReferenceContext& c) {
   const Tensor& x = c.in(0);
   const int64_t rank = x.rank();
-  int64_t axis = c.has(2) && c.in(2).elements() == 1 ? c.in(2).int_at(0) : c.integer("axis");
-  if (axis < 0) axis += rank;
-  if (rank < 2 || axis < 0 || axis >= rank - 1) return c.error("axis is out of range");
+  for (std::size_t i = 1; i < 3; ++i)
+    if (c.has(i) && c.in(i).elements() != 1) return c.error("length and axis are single numbers");
+  const int64_t axis = TRY(checked_axis(c, c.has(2) ? c.in(2).int_at(0) : c.integer("axis"), rank));
+  if (axis == rank - 1) return c.error("the last axis holds the parts of a number");
   const int64_t parts = x.dims().back();
   if (parts != 1 && parts != 2) return c.error("x must be [..., 1 or 2]");
   const bool half = c.integer("onesided") != 0, inverse = c.integer("inverse") != 0;

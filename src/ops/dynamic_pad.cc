@@ -1,3 +1,4 @@
+#include "ops/support/axes.h"
 #include "ops/support/core.h"
 #include "ops/support/padding.h"
 
@@ -14,9 +15,8 @@ Result<std::pair<std::vector<T>, std::vector<T>>> amounts(const NodeView& c, std
   std::vector<T> before(rank, T(0)), after(rank, T(0));
   std::vector<bool> seen(rank);
   for (std::size_t i = 0; i < count; ++i) {
-    int64_t axis = axes ? (*axes)[i] : static_cast<int64_t>(i);
-    if (axis < 0) axis += static_cast<int64_t>(rank);
-    if (axis < 0 || idx(axis) >= rank) return c.error("axis out of range");
+    const int64_t given = axes ? (*axes)[i] : static_cast<int64_t>(i);
+    const int64_t axis = TRY(checked_axis(c, given, static_cast<int64_t>(rank)));
     if (seen[idx(axis)]) return c.error("axis " + std::to_string(axis) + " is listed twice");
     seen[idx(axis)] = true;
     before[idx(axis)] = pads[i];
@@ -78,6 +78,7 @@ constexpr Sample kSamples[] = {
     {"x: f32[3,4], pads: i64[2] = [-1, 2], value: f32[] = [7], axes: i64[1] = [-1]; "
      "y = dynamic_pad(x, pads, value, axes)"},
     {"x: i32[N], pads: i64[2] = [3, 3]; y = dynamic_pad(x, pads) {mode = \"wrap\"}"},
+    {"x: i32[5], pads: i64[2] = [-2, 4]; y = dynamic_pad(x, pads) {mode = \"wrap\"}"},
 };
 constexpr Operator kOperator = {
     .name = "dynamic_pad",

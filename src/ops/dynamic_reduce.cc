@@ -1,3 +1,4 @@
+#include "ops/support/axes.h"
 #include "ops/support/core.h"
 #include "ops/support/reduction.h"
 
@@ -7,11 +8,7 @@ namespace {
 Result<std::vector<bool>> dropped(const NodeView& c, std::size_t rank, const std::optional<Sizes>& axes) {
   if (!axes || axes->empty()) return std::vector<bool>(rank, c.integer("noop_with_empty_axes") == 0);
   std::vector<bool> drop(rank);
-  for (int64_t axis : *axes) {
-    if (axis < 0) axis += static_cast<int64_t>(rank);
-    if (axis < 0 || idx(axis) >= rank) return c.error("axis out of range");
-    drop[idx(axis)] = true;
-  }
+  for (int64_t axis : *axes) drop[idx(TRY(checked_axis(c, axis, static_cast<int64_t>(rank))))] = true;
   return drop;
 }
 

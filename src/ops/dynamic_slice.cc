@@ -1,36 +1,9 @@
+#include "ops/support/axes.h"
 #include "ops/support/core.h"
+#include "ops/support/slicing.h"
 
 namespace burnish {
 namespace {
-
-// Positions from here on mean "to the end", so that a symbolic size stays simple.
-constexpr int64_t kEnd = std::numeric_limits<int32_t>::max();
-
-// A position of an axis of `size` elements: negative ones count from the end, then clamped to [low, size + high].
-// Nullopt when the sign of a symbolic one is not known.
-std::optional<Dim> position(const Dim& at, const Dim& size, int64_t low, int64_t high) {
-  const Dim top = size + Dim(high);
-  if (const auto number = at.constant()) {
-    if (*number >= kEnd) return top;
-    if (*number <= -kEnd) return Dim(low);
-    return max(Dim(low), min(*number < 0 ? size + at : at, top));
-  }
-  if (at.range().low >= 0) return max(Dim(low), min(at, top));
-  if (at.range().high < 0) return max(Dim(low), min(size + at, top));
-  return std::nullopt;
-}
-
-struct Taken {
-  Dim start, size;
-};
-std::optional<Taken> taken(const Dim& start, const Dim& end, int64_t step, const Dim& size) {
-  const bool forward = step > 0;
-  const auto first = position(start, size, 0, forward ? 0 : -1);
-  const auto last = position(end, size, forward ? 0 : -1, forward ? 0 : -1);
-  if (!first || !last) return std::nullopt;
-  const Dim distance = forward ? *last - *first : *first - *last;
-  return Taken{*first, max(Dim(0), ceildiv(distance, Dim(std::abs(step))))};
-}
 
 struct Plan {
   std::vector<std::optional<std::size_t>> entry;  // per axis, its place in starts, ends and steps
@@ -42,14 +15,13 @@ Result<Plan> plan(const NodeView& c, std::size_t rank, std::size_t count, const 
   if ((axes && axes->size() != count) || (steps && steps->size() != count))
     return c.error("starts, ends, axes and steps differ in length");
   for (std::size_t i = 0; i < count; ++i) {
-    int64_t axis = axes ? (*axes)[i] : static_cast<int64_t>(i);
+    const int64_t given = axes ? (*axes)[i] : static_cast<int64_t>(i);
+    const int64_t axis = TRY(checked_axis(c, given, static_cast<int64_t>(rank)));
     const int64_t step = steps ? (*steps)[i] : 1;
-    if (axis < 0) axis += static_cast<int64_t>(rank);
-    if (axis < 0 || idx(axis) >= rank) return c.error("axis out of range");
     if (p.entry[idx(axis)]) return c.error("axis " + std::to_string(axis) + " is listed twice");
     if (step == 0) return c.error("a step is 0");
     p.entry[idx(axis)] = i;
-    p.steps[idx(axis)] = std::clamp<int64_t>(step, -kEnd, kEnd);
+    p.steps[idx(axis)] = slice_step(step);
   }
   return p;
 }
@@ -85,10 +57,14 @@ Status infer(InferContext& c) {
   bool all_numbers = true;
   for (std::size_t i = 0; i < dims.size(); ++i) {
     if (!p.entry[i]) continue;
-    const auto cut = known ? taken((*starts)[*p.entry[i]], (*ends)[*p.entry[i]], p.steps[i], dims[i]) : std::nullopt;
-    all_numbers = all_numbers && cut && cut->start.is_constant();
-    if (all_numbers) first[i] = cut->start.value();
-    dims[i] = cut ? cut->size : c.fresh();
+    std::optional<Dim> start, count;
+    if (known) {
+      start = slice_start((*starts)[*p.entry[i]], p.steps[i], dims[i]);
+      count = slice_count((*starts)[*p.entry[i]], (*ends)[*p.entry[i]], p.steps[i], dims[i]);
+    }
+    all_numbers = all_numbers && start && start->is_constant();
+    if (all_numbers) first[i] = start->value();
+    dims[i] = count ? *count : c.fresh();
   }
   const auto from = constants(x.dims), to = constants(dims);
   if (all_numbers && from && to) {
@@ -97,7 +73,7 @@ Status infer(InferContext& c) {
     int64_t start = 0;
     for (std::size_t i = 0; i < walk.size(); ++i) {
       start += first[i] * strides[i];
-      walk[i] *= p.steps[i];
+      if ((*to)[i] > 1) walk[i] *= p.steps[i];
     }
     if (auto contents = pick_contents(c.contents(0), *to, start, walk)) c.result_contents(0, std::move(*contents));
   }
@@ -115,10 +91,10 @@ Status reference(ReferenceContext& c) {
   Box box{0, row_major_strides(dims)};
   for (std::size_t i = 0; i < dims.size(); ++i) {
     if (!p.entry[i]) continue;
-    const auto cut = taken(starts[*p.entry[i]], ends[*p.entry[i]], p.steps[i], dims[i]);
-    dims[i] = cut->size.value();
-    box.start += cut->start.value() * box.strides[i];
-    box.strides[i] *= p.steps[i];
+    const int64_t start = starts[*p.entry[i]], size = x.dims()[i];
+    dims[i] = slice_count(start, ends[*p.entry[i]], p.steps[i], size)->value();
+    box.start += slice_start(start, p.steps[i], size)->value() * box.strides[i];
+    if (dims[i] > 1) box.strides[i] *= p.steps[i];
   }
   Tensor* y = TRY(c.out(0, dims));
   if (y->elements() > 0) copy_box(dims, x, box, *y, {0, row_major_strides(dims)});
@@ -137,6 +113,9 @@ constexpr Sample kSamples[] = {
      "y = dynamic_slice(x, starts, ends, axes, steps)"},
     {"x: f32[N,5], starts: i64[1] = [1], ends: i64[1] = [9223372036854775807], axes: i64[1] = [0]; "
      "y = dynamic_slice(x, starts, ends, axes)"},
+    {"x: i64[0], starts: i64[1] = [-1], ends: i64[1] = [-9223372036854775807], axes: i64[1] = [0], steps: i64[1] = "
+     "[-1]; "
+     "y = dynamic_slice(x, starts, ends, axes, steps)"},
 };
 constexpr Operator kOperator = {
     .name = "dynamic_slice",

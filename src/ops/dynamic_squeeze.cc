@@ -1,3 +1,4 @@
+#include "ops/support/axes.h"
 #include "ops/support/core.h"
 
 namespace burnish {
@@ -43,9 +44,8 @@ Status reference(ReferenceContext& c) {
   const Tensor& x = c.in(0);
   std::vector<bool> drop(x.dims().size());
   if (c.has(1)) {
-    for (int64_t axis : integers(c.in(1))) {
-      if (axis < 0) axis += x.rank();
-      if (axis < 0 || axis >= x.rank()) return c.error("axis out of range");
+    for (const int64_t given : integers(c.in(1))) {
+      const int64_t axis = TRY(checked_axis(c, given, x.rank()));
       if (x.dims()[idx(axis)] != 1) return c.error("axis " + std::to_string(axis) + " has not 1 element");
       drop[idx(axis)] = true;
     }

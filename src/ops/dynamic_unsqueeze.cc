@@ -1,3 +1,4 @@
+#include "ops/support/axes.h"
 #include "ops/support/core.h"
 
 namespace burnish {
@@ -7,9 +8,8 @@ namespace {
 Result<std::vector<bool>> inserted(const NodeView& c, std::size_t rank, std::span<const int64_t> axes) {
   if (rank + axes.size() > kMaxContents) return c.error("too many axes");
   std::vector<bool> added(rank + axes.size());
-  for (int64_t axis : axes) {
-    if (axis < 0) axis += static_cast<int64_t>(added.size());
-    if (axis < 0 || idx(axis) >= added.size()) return c.error("axis out of range");
+  for (const int64_t given : axes) {
+    const int64_t axis = TRY(checked_axis(c, given, static_cast<int64_t>(added.size())));
     if (added[idx(axis)]) return c.error("axis " + std::to_string(axis) + " is inserted twice");
     added[idx(axis)] = true;
   }

@@ -1,3 +1,5 @@
+#include "ops/support/axes.h"
+#include "ops/support/compose.h"
 #include "ops/support/core.h"
 
 namespace burnish {
@@ -30,8 +32,7 @@ Status infer(InferContext& c) {
 
 Status reference(ReferenceContext& c) {
   const Tensor &x = c.in(0), &indices = c.in(1);
-  const int64_t axis = c.integer("axis") < 0 ? c.integer("axis") + x.rank() : c.integer("axis");
-  if (axis < 0 || axis >= x.rank()) return c.error("axis out of range");
+  const int64_t axis = TRY(checked_axis(c, c.integer("axis"), x.rank()));
   const int64_t size = x.dims()[idx(axis)];
   Sizes dims(x.dims().begin(), x.dims().begin() + axis);
   const int64_t outer = element_count(dims);
@@ -55,9 +56,9 @@ Status reference(ReferenceContext& c) {
 }
 
 Result<Kernel> lower(LowerContext& c) {
+  const Type &x = c.type(0), &indices = c.type(1);
+  const int64_t axis = ops::normal_axis(c.integer("axis"), x.rank());
   return indexed_kernel(c, [&](Nest& nest, const Declared& declared, std::span<const int> axes) {
-    const Type &x = c.type(0), &indices = c.type(1);
-    const int64_t axis = c.integer("axis") < 0 ? c.integer("axis") + x.rank() : c.integer("axis");
     const auto middle = axes.subspan(idx(axis), indices.dims.size());
     const int given = nest.cast(nest.load(declared.operands[1], plain_index(middle)), DType::i64);
     const int element = wrapped_index(nest, given, x.dims[idx(axis)]);

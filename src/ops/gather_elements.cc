@@ -1,3 +1,5 @@
+#include "ops/support/axes.h"
+#include "ops/support/compose.h"
 #include "ops/support/core.h"
 
 namespace burnish {
@@ -24,8 +26,8 @@ Status infer(InferContext& c) {
 
 Status reference(ReferenceContext& c) {
   const Tensor &x = c.in(0), &indices = c.in(1);
-  const int64_t axis = c.integer("axis") < 0 ? c.integer("axis") + x.rank() : c.integer("axis");
-  if (axis < 0 || axis >= x.rank() || indices.rank() != x.rank()) return c.error("axis or rank out of range");
+  const int64_t axis = TRY(checked_axis(c, c.integer("axis"), x.rank()));
+  if (indices.rank() != x.rank()) return c.error("indices must have the rank of x");
   for (std::size_t d = 0; d < x.dims().size(); ++d)
     if (d != idx(axis) && indices.dims()[d] > x.dims()[d]) return c.error("indices are larger than x");
   const Sizes strides = row_major_strides(x.dims());
@@ -56,9 +58,9 @@ Status reference(ReferenceContext& c) {
 }
 
 Result<Kernel> lower(LowerContext& c) {
+  const Type& x = c.type(0);
+  const int64_t axis = ops::normal_axis(c.integer("axis"), x.rank());
   return indexed_kernel(c, [&](Nest& nest, const Declared& declared, std::span<const int> axes) {
-    const Type& x = c.type(0);
-    const int64_t axis = c.integer("axis") < 0 ? c.integer("axis") + x.rank() : c.integer("axis");
     const int given = nest.cast(nest.load(declared.operands[1], plain_index(axes)), DType::i64);
     std::vector<Index> from = plain_index(axes);
     from[idx(axis)] = Index{{}, Dim(0), wrapped_index(nest, given, x.dims[idx(axis)])};

@@ -1,4 +1,5 @@
 #include "ops/support/compose.h"
+#include "ops/support/sizes.h"
 
 namespace burnish::ops {
 namespace {
@@ -13,10 +14,7 @@ Status infer(InferContext& n) {
   const bool ta = n.integer("trans_a") != 0, tb = n.integer("trans_b") != 0;
   if (equal(a.dims[ta ? 0 : 1], b.dims[tb ? 1 : 0]) == Truth::no) return n.error("the inner sizes of a and b differ");
   Dims dims = {a.dims[ta ? 1 : 0], b.dims[tb ? 0 : 1]};
-  if (n.has(2) && n.type(2).is_ranked_tensor()) {
-    if (n.type(2).rank() > 2) return n.error("c has more than two dims");
-    TRY(n.broadcast(dims, n.type(2).dims));
-  }
+  if (n.has(2) && n.type(2).is_ranked_tensor()) TRY(check_extends(n, n.type(2).dims, dims, "c"));
   n.result(0, Type::tensor(a.dtype, std::move(dims)));
   return {};
 }

@@ -109,11 +109,11 @@ class Sampler {
 
 Status reference(ReferenceContext& c) {
   const Tensor &x = c.in(0), &grid = c.in(1);
+  if (x.rank() < 3 || grid.rank() != x.rank() || grid.dims()[0] != x.dims()[0] || grid.dims().back() != x.rank() - 2)
+    return c.error("grid does not fit x");
   const std::size_t spatial = idx(x.rank() - 2);
   Sizes dims = {x.dims()[0], x.dims()[1]};
   dims.insert(dims.end(), grid.dims().begin() + 1, grid.dims().end() - 1);
-  if (grid.rank() != x.rank() || grid.dims()[0] != x.dims()[0] || grid.dims().back() != x.rank() - 2)
-    return c.error("grid does not fit x");
   Tensor* y = TRY(c.out(0, dims));
   const std::vector<double> pixels = reals(x), coordinates = reals(grid);
   std::vector<double> values(idx(y->elements()));

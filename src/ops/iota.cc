@@ -1,3 +1,4 @@
+#include "ops/support/axes.h"
 #include "ops/support/core.h"
 
 namespace burnish {
@@ -23,8 +24,7 @@ Status infer(InferContext& c) {
 
 Status reference(ReferenceContext& c) {
   const Sizes dims = TRY(c.sizes("shape"));
-  const int64_t axis =
-      c.integer("axis") < 0 ? c.integer("axis") + static_cast<int64_t>(dims.size()) : c.integer("axis");
+  const int64_t axis = TRY(checked_axis(c, c.integer("axis"), static_cast<int64_t>(dims.size())));
   Tensor* y = TRY(c.out(0, dims));
   if (y->elements() == 0) return {};
   const int64_t inner = element_count(std::span(dims).subspan(idx(axis) + 1)), size = dims[idx(axis)];
@@ -38,9 +38,8 @@ Status reference(ReferenceContext& c) {
 }
 
 Result<Kernel> lower(LowerContext& c) {
+  const int64_t axis = TRY(checked_axis(c, c.integer("axis"), static_cast<int64_t>(c.dims("shape").size())));
   return indexed_kernel(c, [&](Nest& nest, const Declared&, std::span<const int> axes) {
-    const int64_t axis =
-        c.integer("axis") < 0 ? c.integer("axis") + static_cast<int64_t>(axes.size()) : c.integer("axis");
     return nest.cast(axis_value(nest, axes[idx(axis)], DType::i64), c.dtype("dtype"));
   });
 }

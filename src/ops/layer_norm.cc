@@ -2,6 +2,7 @@
 
 #include "ops/support/compose.h"
 #include "ops/support/lowering.h"
+#include "ops/support/sizes.h"
 
 namespace burnish::ops {
 namespace {
@@ -17,11 +18,8 @@ Status infer_norm(InferContext& n) {
     return {};
   }
   const int64_t axis = TRY(n.axis(n.integer("axis"), x.rank()));
-  for (std::size_t i = 1; i < n.operand_count(); ++i) {
-    if (!n.has(i) || !n.type(i).is_ranked_tensor()) continue;
-    if (n.type(i).rank() > x.rank()) return n.error("scale or bias has more dims than x");
-    TRY(n.broadcast(x.dims, n.type(i).dims));
-  }
+  for (std::size_t i = 1; i < n.operand_count(); ++i)
+    if (n.has(i) && n.type(i).is_ranked_tensor()) TRY(check_extends(n, n.type(i).dims, x.dims, "scale or bias"));
   Dims dims = x.dims;
   std::fill(dims.begin() + axis, dims.end(), Dim(1));
   for (std::size_t i = 1; i < n.result_count(); ++i) n.result(i, Type::tensor(statistics, dims));

@@ -43,6 +43,7 @@ Result<Value*> loss_of(DecomposeContext& n, Compose& c, Value* x) {
   if (ignored != nullptr) {
     if (weight == nullptr) weight = c.broadcast(c.number(dtype, 1), dims);
     weight = c.select(ignored, c.number(dtype, 0), weight);
+    loss = c.select(ignored, c.number(dtype, 0), loss);  // it may be infinite
   }
   if (weight != nullptr) loss = c.mul(loss, weight);
   const std::string& reduction = n.string("reduction");

@@ -1,3 +1,5 @@
+#include "ops/support/axes.h"
+#include "ops/support/compose.h"
 #include "ops/support/core.h"
 
 namespace burnish {
@@ -37,9 +39,7 @@ Status reference(ReferenceContext& c) {
   const double wide = c.in(1).real_at(0);
   if (!(wide >= 0 && wide < static_cast<double>(Range::kMax))) return c.error("depth out of range");
   const auto depth = static_cast<int64_t>(wide);
-  int64_t axis = c.integer("axis");
-  if (axis < 0) axis += indices.rank() + 1;
-  if (axis < 0 || axis > indices.rank()) return c.error("axis out of range");
+  const int64_t axis = TRY(checked_axis(c, c.integer("axis"), indices.rank() + 1));
   Sizes dims = indices.dims();
   const int64_t inner = element_count(std::span(dims).subspan(idx(axis)));
   dims.insert(dims.begin() + axis, depth);
@@ -59,9 +59,8 @@ Status reference(ReferenceContext& c) {
 }
 
 Result<Kernel> lower(LowerContext& c) {
+  const std::size_t axis = idx(ops::normal_axis(c.integer("axis"), c.type(0).rank() + 1));
   return indexed_kernel(c, [&](Nest& nest, const Declared& declared, std::span<const int> axes) {
-    const std::size_t axis =
-        idx(c.integer("axis") < 0 ? c.integer("axis") + static_cast<int64_t>(axes.size()) : c.integer("axis"));
     std::vector<Index> from;
     for (std::size_t d = 0; d < axes.size(); ++d)
       if (d != axis) from.push_back(at(axes[d]));

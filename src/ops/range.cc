@@ -14,7 +14,7 @@ Status infer(InferContext& c) {
   if (start && limit && delta && delta->is_constant() && is_integer(dtype)) {
     const int64_t step = delta->value();
     if (step == 0) return c.error("delta is 0");
-    if (std::abs(step) > Range::kMax) return c.error("delta is too large");
+    if (step < -Range::kMax || step > Range::kMax) return c.error("delta is too large");
     const Dim distance = step > 0 ? *limit - *start : *start - *limit;
     const Dim count = max(Dim(0), ceildiv(distance, Dim(std::abs(step))));
     if (const auto n = count.constant(); n && *n <= static_cast<int64_t>(kMaxContents)) {
@@ -55,7 +55,7 @@ Status reference(ReferenceContext& c) {
   const int64_t start = integer_at(c.in(0), 0), limit = integer_at(c.in(1), 0), delta = integer_at(c.in(2), 0);
   if (delta == 0) return c.error("delta is 0");
   const auto distance = checked_sub(limit, start);
-  if (!distance || *distance == std::numeric_limits<int64_t>::min() || delta == std::numeric_limits<int64_t>::min())
+  if (!distance || (*distance == std::numeric_limits<int64_t>::min() && delta == -1))
     return c.error("the range is too long");
   Tensor* y = TRY(c.out(0, {std::max<int64_t>(0, ceil_div(*distance, delta))}));
   visit_number_class(dtype, [&]<class N>(N) {

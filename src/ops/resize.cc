@@ -25,6 +25,7 @@ Status infer(InferContext& c) {
 
 Result<std::vector<Resized>> axes_of(const ReferenceContext& c, const Sizes& to) {
   const Tensor& x = c.in(0);
+  if (x.dims().size() != to.size()) return c.error("sizes needs one entry per dim of x");
   std::vector<Resized> axes;
   for (std::size_t d = 0; d < to.size(); ++d) {
     Resized axis{x.dims()[d], to[d], 0};
@@ -102,72 +103,34 @@ class Lowering {
     const Floats& scales = c_.reals("scales");
     const bool same = from == to && (scales.empty() || scales[d] == 1);
     if (same) return {{at(axis)}};
-    const int scale = scales.empty()
-                          ? binary(Scalar::div, size_value(nest_, to, DType::f64), size_value(nest_, from, DType::f64))
-                          : number(scales[d]);
-    const int x = source(axis_value(nest_, axis, DType::f64), scale, size_value(nest_, from, DType::f64));
-    const int last = binary(Scalar::sub, size_value(nest_, from, DType::f64), number(1));
-    if (c_.string("mode") == "nearest") return {{clamped(rounded(x, scale), last)}};
-    const int left = binary(Scalar::sub, unary(Scalar::ceil, x), number(1));
-    const int ratio = binary(Scalar::sub, x, left);
+    const auto size = [&](const Dim& dim) { return Term{&nest_, size_value(nest_, dim, DType::f64)}; };
+    const AxisScale<Term> a{size(from), size(to), scales.empty() ? size(to) / size(from) : number(scales[d]), {}, {}};
+    const Term x = source_position(c_.string("coordinates"), a, Term{&nest_, axis_value(nest_, axis, DType::f64)});
+    const Term last = a.from - 1.0;
+    if (c_.string("mode") == "nearest") return {{clamped(rounded_position(c_.string("nearest"), x, a.scale), last)}};
+    const Term left = ceil(x) - 1.0, ratio = x - left;
     std::vector<Tap> result;
     const bool is_cubic = c_.string("mode") == "cubic";
     for (int k = is_cubic ? -1 : 0; k <= (is_cubic ? 2 : 1); ++k) {
-      const int offset = number(k);
-      result.push_back({clamped(binary(Scalar::add, left, offset), last),
-                        weight(unary(Scalar::abs, binary(Scalar::sub, offset, ratio)), k)});
+      const Term offset = number(k);
+      result.push_back({clamped(left + offset, last), weight((offset - ratio).apply(Scalar::abs), k).value});
     }
     return result;
   }
 
  private:
-  int number(double value) { return nest_.constant(value, DType::f64); }
-  int unary(Scalar f, int a) { return nest_.apply(f, {a}); }
-  int binary(Scalar f, int a, int b) { return nest_.apply(f, {a, b}); }
+  Term number(double value) { return {&nest_, nest_.constant(value, DType::f64)}; }
 
-  int source(int i, int scale, int from) {
-    const std::string& coordinates = c_.string("coordinates");
-    if (coordinates == "asymmetric") return binary(Scalar::div, i, scale);
-    if (coordinates == "tf_half_pixel_for_nn") return binary(Scalar::div, binary(Scalar::add, i, number(0.5)), scale);
-    const int length = binary(Scalar::mul, scale, from), one = number(1), half = number(0.5);
-    const int is_one = binary(Scalar::eq, length, one);
-    if (coordinates == "align_corners") {
-      const int x =
-          binary(Scalar::div, binary(Scalar::mul, i, binary(Scalar::sub, from, one)), binary(Scalar::sub, length, one));
-      return nest_.apply(Scalar::select, {is_one, number(0), x});
-    }
-    const int x = binary(Scalar::sub, binary(Scalar::div, binary(Scalar::add, i, half), scale), half);
-    return coordinates == "half_pixel" ? x : nest_.apply(Scalar::select, {is_one, number(-0.5), x});
-  }
-
-  int rounded(int x, int scale) {
-    const std::string& mode = c_.string("nearest");
-    if (mode == "simple")
-      return nest_.apply(Scalar::select,
-                         {binary(Scalar::lt, scale, number(1)), unary(Scalar::ceil, x), unary(Scalar::floor, x)});
-    if (mode == "floor") return unary(Scalar::floor, x);
-    if (mode == "ceil") return unary(Scalar::ceil, x);
-    if (mode == "round_prefer_floor") return unary(Scalar::ceil, binary(Scalar::sub, x, number(0.5)));
-    return unary(Scalar::floor, binary(Scalar::add, x, number(0.5)));
-  }
-
-  Index clamped(int x, int last) {
-    const int inside = binary(Scalar::max, binary(Scalar::min, x, last), number(0));
-    return Index{{}, Dim(0), nest_.cast(inside, DType::i64)};
+  Index clamped(Term x, Term last) {
+    const Term inside = x.apply(Scalar::min, last).apply(Scalar::max, number(0));
+    return Index{{}, Dim(0), nest_.cast(inside.value, DType::i64)};
   }
 
   // Of a tap k places from the left one, at `distance` from the position: which branch of the filter is known from k.
-  int weight(int distance, int k) {
-    if (c_.string("mode") == "linear") return binary(Scalar::sub, number(1), distance);
+  Term weight(Term distance, int k) {
+    if (c_.string("mode") == "linear") return number(1) - distance;
     const double a = c_.real("cubic_a");
-    const auto times = [&](int p, int q) { return binary(Scalar::mul, p, q); };
-    if (k == 0 || k == 1) {
-      const int inner = binary(Scalar::sub, times(number(a + 2), distance), number(a + 3));
-      return binary(Scalar::add, times(times(inner, distance), distance), number(1));
-    }
-    int sum = binary(Scalar::sub, times(number(a), distance), number(5 * a));
-    sum = binary(Scalar::add, times(sum, distance), number(8 * a));
-    return binary(Scalar::sub, times(sum, distance), number(4 * a));
+    return k == 0 || k == 1 ? cubic_near(distance, a) : cubic_far(distance, a);
   }
 
   const LowerContext& c_;
@@ -176,8 +139,7 @@ class Lowering {
 
 Result<Kernel> lower(LowerContext& c) {
   const std::string& coordinates = c.string("coordinates");
-  if (coordinates == "tf_crop_and_resize" || coordinates == "half_pixel_symmetric" || c.integer("antialias") != 0 ||
-      c.integer("exclude_outside") != 0)
+  if (coordinates == "tf_crop_and_resize" || c.integer("antialias") != 0 || c.integer("exclude_outside") != 0)
     return c.error("no kernel for " + coordinates + ", antialiasing or exclude_outside");
   const DType dtype = c.type(0).dtype;
   const bool nearest = c.string("mode") == "nearest";
@@ -243,6 +205,8 @@ constexpr Sample kSamples[] = {
     {"x: f32[2,N]; y = resize(x) {sizes = dims[2, 2*N], coordinates = \"asymmetric\", nearest = \"floor\"}"},
     {"x: f32[1,1,5,4]; y = resize(x) {sizes = dims[1, 1, 2, 9], coordinates = \"asymmetric\", nearest = \"simple\"}"},
     {"x: f32[1,1,5,4]; y = resize(x) {sizes = dims[1, 1, 2, 9], coordinates = \"tf_half_pixel_for_nn\", nearest = "
+     "\"floor\"}"},
+    {"x: f32[5]; y = resize(x) {sizes = dims[2], scales = [0.5], coordinates = \"half_pixel_symmetric\", nearest = "
      "\"floor\"}"},
 };
 constexpr Operator kOperator = {

@@ -1,12 +1,12 @@
+#include "ops/support/axes.h"
+#include "ops/support/compose.h"
 #include "ops/support/core.h"
 #include "ops/support/resampling.h"
 
 namespace burnish {
 namespace {
 
-std::size_t axis_of(const NodeView& c) {
-  return idx(c.integer("axis") < 0 ? c.integer("axis") + c.type(0).rank() : c.integer("axis"));
-}
+std::size_t axis_of(const NodeView& c) { return idx(ops::normal_axis(c.integer("axis"), c.type(0).rank())); }
 bool crops(const NodeView& c) { return c.string("coordinates") == "tf_crop_and_resize"; }
 bool is_nearest(const NodeView& c) { return c.string("mode") == "nearest"; }
 
@@ -20,6 +20,8 @@ Status infer(InferContext& c) {
         (c.type(i).rank() != (roi ? 1 : 0) || (roi && equal(c.type(i).dims[0], 2) == Truth::no)))
       return c.error(roi ? "the roi must be two numbers" : "the scale must be a scalar");
   }
+  if (c.has(2) && c.type(2).ranked)
+    c.require(Requirement::Kind::equal, c.type(2).dims[0], 2, "numbers of the roi and 2");
   if (crops(c) && !c.has(2)) return c.error("tf_crop_and_resize needs a roi");
   if (!is_nearest(c) && !is_float(y.dtype)) return c.error("only real numbers are interpolated");
   if (y.ranked) y.dims[idx(TRY(c.axis(c.integer("axis"), y.rank())))] = c.dims("size")[0];
@@ -29,9 +31,9 @@ Status infer(InferContext& c) {
 
 Status reference(ReferenceContext& c) {
   const Tensor& x = c.in(0);
-  if (c.integer("axis") < -x.rank() || c.integer("axis") >= x.rank()) return c.error("axis out of range");
-  const std::size_t axis = idx(c.integer("axis") < 0 ? c.integer("axis") + x.rank() : c.integer("axis"));
+  const std::size_t axis = idx(TRY(checked_axis(c, c.integer("axis"), x.rank())));
   Resized along{x.dims()[axis], TRY(c.sizes("size"))[0], 0};
+  if (c.has(2) && c.in(2).elements() != 2) return c.error("the roi must be two numbers");
   if (along.from == 0 && along.to != 0) return c.error("nothing to resize: x has no elements");
   along.scale = c.has(1) ? c.in(1).real_at(0)
                          : static_cast<double>(along.to) / std::max<double>(1, static_cast<double>(along.from));
@@ -75,85 +77,50 @@ class Lowering {
       : c_(c), n_(nest), declared_(declared), axes_(axes), axis_(axis_of(c)) {
     from_ = c.type(0).dims[axis_];
     to_ = c.dims("size")[0];
-    scale_ = c.has(1) ? n_.cast(n_.load(declared.operands[1], {}), DType::f64) : divide(size(to_), size(from_));
-    x_ = source();
+    const auto given = [&](std::size_t operand, std::vector<Index> at) {
+      return Term{&n_, n_.cast(n_.load(declared_.operands[operand], std::move(at)), DType::f64)};
+    };
+    const auto roi = [&](int64_t k) { return crops(c) ? given(2, {Index{{}, Dim(k), -1}}) : Term(); };
+    const AxisScale<Term> a{size(from_), size(to_), c.has(1) ? given(1, {}) : size(to_) / size(from_), roi(0), roi(1)};
+    scale_ = a.scale;
+    position_ = {&n_, axis_value(n_, axes_[axis_], DType::f64)};
+    x_ = source_position(c.string("coordinates"), a, position_);
     last_ = size(from_ - 1);
   }
 
   int result() {
     const DType dtype = c_.type(0).dtype;
-    int value = is_nearest(c_) ? load(rounded()) : n_.cast(interpolated(), dtype);
+    const int value =
+        is_nearest(c_) ? load(rounded_position(c_.string("nearest"), x_, scale_)) : n_.cast(interpolated(), dtype);
     if (crops(c_)) {
-      const int outside =
-          n_.apply(Scalar::logical_or, {n_.apply(Scalar::lt, {x_, number(0)}), n_.apply(Scalar::gt, {x_, last_})});
-      const int otherwise = n_.cast(number(c_.real("extrapolation")), dtype);
-      return n_.apply(Scalar::select, {outside, otherwise, value});
+      const Term outside = is_less(x_, 0).apply(Scalar::logical_or, x_.apply(Scalar::gt, last_));
+      const int otherwise = n_.cast(number(c_.real("extrapolation")).value, dtype);
+      return n_.apply(Scalar::select, {outside.value, otherwise, value});
     }
     // Where nothing changes, elements that are no numbers must not spread.
     if (is_nearest(c_) || equal(from_, to_) == Truth::no) return value;
-    const int same = n_.apply(Scalar::logical_and, {n_.apply(Scalar::eq, {scale_, number(1)}),
-                                                    n_.apply(Scalar::eq, {size(from_), size(to_)})});
-    return n_.apply(Scalar::select, {same, load(axis_value(n_, axes_[axis_], DType::f64)), value});
+    const Term same = is_equal(scale_, 1).apply(Scalar::logical_and, size(from_).apply(Scalar::eq, size(to_)));
+    return n_.apply(Scalar::select, {same.value, load(position_), value});
   }
 
  private:
-  int number(double value) { return n_.constant(value, DType::f64); }
-  int size(const Dim& d) { return size_value(n_, d, DType::f64); }
-  int add(int a, int b) { return n_.apply(Scalar::add, {a, b}); }
-  int subtract(int a, int b) { return n_.apply(Scalar::sub, {a, b}); }
-  int times(int a, int b) { return n_.apply(Scalar::mul, {a, b}); }
-  int divide(int a, int b) { return n_.apply(Scalar::div, {a, b}); }
-
-  int source() {
-    const std::string& coordinates = c_.string("coordinates");
-    const int i = axis_value(n_, axes_[axis_], DType::f64), from = size(from_), one = number(1), half = number(0.5);
-    if (coordinates == "asymmetric") return divide(i, scale_);
-    if (coordinates == "tf_half_pixel_for_nn") return divide(add(i, half), scale_);
-    const int length = times(scale_, from), last = subtract(from, one), is_one = n_.apply(Scalar::eq, {length, one});
-    if (coordinates == "align_corners")
-      return n_.apply(Scalar::select, {is_one, number(0), divide(times(i, last), subtract(length, one))});
-    if (coordinates == "tf_crop_and_resize") {
-      const auto roi = [&](int64_t k) {
-        return n_.cast(n_.load(declared_.operands[2], {Index{{}, Dim(k), -1}}), DType::f64);
-      };
-      const int span = times(subtract(roi(1), roi(0)), last);
-      const int way = divide(times(i, span), subtract(length, one));
-      return add(times(roi(0), last), n_.apply(Scalar::select, {is_one, divide(span, number(2)), way}));
-    }
-    const int x = subtract(divide(add(i, half), scale_), half);
-    if (coordinates == "pytorch_half_pixel") return n_.apply(Scalar::select, {is_one, number(-0.5), x});
-    if (coordinates != "half_pixel_symmetric") return x;
-    return add(times(divide(from, number(2)), subtract(one, divide(size(to_), length))), x);
-  }
-
-  int rounded() {
-    const std::string& mode = c_.string("nearest");
-    if (mode == "simple")
-      return n_.apply(Scalar::select, {n_.apply(Scalar::lt, {scale_, number(1)}), n_.apply(Scalar::ceil, {x_}),
-                                       n_.apply(Scalar::floor, {x_})});
-    if (mode == "floor") return n_.apply(Scalar::floor, {x_});
-    if (mode == "ceil") return n_.apply(Scalar::ceil, {x_});
-    if (mode == "round_prefer_floor") return n_.apply(Scalar::ceil, {subtract(x_, number(0.5))});
-    return n_.apply(Scalar::floor, {add(x_, number(0.5))});
-  }
+  Term number(double value) { return {&n_, n_.constant(value, DType::f64)}; }
+  Term size(const Dim& d) { return {&n_, size_value(n_, d, DType::f64)}; }
 
   // x at a position along the axis, brought inside.
-  int load(int position) {
-    const int inside = n_.apply(Scalar::max, {n_.apply(Scalar::min, {position, last_}), number(0)});
+  int load(Term position) {
+    const Term inside = position.apply(Scalar::min, last_).apply(Scalar::max, number(0));
     std::vector<Index> from = plain_index(axes_);
-    from[axis_] = Index{{}, Dim(0), n_.cast(inside, DType::i64)};
+    from[axis_] = Index{{}, Dim(0), n_.cast(inside.value, DType::i64)};
     return guarded_load(n_, declared_.operands[0], std::move(from));
   }
 
-  int filter(int distance) {
-    const int x = n_.apply(Scalar::abs, {distance});
-    if (c_.string("mode") == "linear") return n_.apply(Scalar::max, {number(0), subtract(number(1), x)});
+  Term filter(Term distance) {
+    const Term x = distance.apply(Scalar::abs);
+    if (c_.string("mode") == "linear") return number(0).apply(Scalar::max, number(1) - x);
     const double a = c_.real("cubic_a");
-    const int near = add(times(times(subtract(times(number(a + 2), x), number(a + 3)), x), x), number(1));
-    int far = add(times(subtract(times(number(a), x), number(5 * a)), x), number(8 * a));
-    far = subtract(times(far, x), number(4 * a));
-    far = n_.apply(Scalar::select, {n_.apply(Scalar::lt, {x, number(2)}), far, number(0)});
-    return n_.apply(Scalar::select, {n_.apply(Scalar::le, {x, number(1)}), near, far});
+    const Term far = choose(is_less(x, 2), cubic_far(x, a), number(0));
+    return choose(x.apply(Scalar::le, number(1)), cubic_near(x, a), far);
   }
 
   int interpolated() {
@@ -162,22 +129,21 @@ class Lowering {
     const Dim& taps = c_.dims("taps")[0];
     const int k = n_.add_axis("k", taps);
     // Half of the taps lie left of the position.
-    const int offset = add(axis_value(n_, k, DType::f64), size(1 - floordiv(taps, 2)));
-    const int left = subtract(n_.apply(Scalar::ceil, {x_}), number(1)), place = add(left, offset);
-    int distance = subtract(offset, subtract(x_, left));
-    if (antialias) distance = times(distance, n_.apply(Scalar::min, {scale_, number(1)}));
-    int weight = filter(distance);
+    const Term offset = Term{&n_, axis_value(n_, k, DType::f64)} + size(1 - floordiv(taps, 2));
+    const Term left = ceil(x_) - 1.0, place = left + offset;
+    Term distance = offset - (x_ - left);
+    if (antialias) distance = distance * scale_.apply(Scalar::min, number(1));
+    Term weight = filter(distance);
     if (exclude) {
-      const int inside = n_.apply(Scalar::logical_and,
-                                  {n_.apply(Scalar::ge, {place, number(0)}), n_.apply(Scalar::le, {place, last_})});
-      weight = n_.apply(Scalar::select, {inside, weight, number(0)});
+      const Term inside = place.apply(Scalar::ge, number(0)).apply(Scalar::logical_and, place.apply(Scalar::le, last_));
+      weight = choose(inside, weight, number(0));
     }
     const int element = n_.cast(load(place), work);
-    int sum = n_.reduce(Reduction::sum, {k}, times(element, n_.cast(weight, work)));
+    const int sum = n_.reduce(Reduction::sum, {k}, n_.apply(Scalar::mul, {element, n_.cast(weight.value, work)}));
     if (!antialias && !exclude) return sum;
-    const int whole = n_.cast(n_.reduce(Reduction::sum, {k}, weight), work);
+    const int whole = n_.cast(n_.reduce(Reduction::sum, {k}, weight.value), work);
     const int none = n_.apply(Scalar::eq, {whole, n_.constant(0, work)});
-    return n_.apply(Scalar::select, {none, sum, divide(sum, whole)});
+    return n_.apply(Scalar::select, {none, sum, n_.apply(Scalar::div, {sum, whole})});
   }
 
   const LowerContext& c_;
@@ -186,7 +152,7 @@ class Lowering {
   std::span<const int> axes_;
   std::size_t axis_;
   Dim from_, to_;
-  int scale_ = -1, x_ = -1, last_ = -1;
+  Term position_, scale_, x_, last_;
 };
 
 Result<Kernel> lower(LowerContext& c) {
@@ -226,6 +192,8 @@ constexpr Sample kSamples[] = {
      "nearest = \"simple\"}"},
     {"x: f32[2,7], s: f64[] = [1.7]; y = resize_axis(x, s) {axis = 1, size = dims[11], coordinates = "
      "\"tf_half_pixel_for_nn\", mode = \"linear\"}"},
+    {"x: f32[5], s: f64[] = [0.5]; y = resize_axis(x, s) {axis = 0, size = dims[2], coordinates = "
+     "\"half_pixel_symmetric\", nearest = \"floor\"}"},
 };
 constexpr Operator kOperator = {
     .name = "resize_axis",

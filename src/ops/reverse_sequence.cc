@@ -1,3 +1,5 @@
+#include "ops/support/axes.h"
+#include "ops/support/compose.h"
 #include "ops/support/core.h"
 
 namespace burnish {
@@ -21,9 +23,9 @@ Status infer(InferContext& c) {
 Status reference(ReferenceContext& c) {
   const Tensor& x = c.in(0);
   const int64_t rank = x.rank();
-  if (rank < 2) return c.error("x needs a batch and a time axis");
-  const std::size_t batch = idx((c.integer("batch_axis") + rank) % rank);
-  const std::size_t time = idx((c.integer("time_axis") + rank) % rank);
+  const std::size_t batch = idx(TRY(checked_axis(c, c.integer("batch_axis"), rank)));
+  const std::size_t time = idx(TRY(checked_axis(c, c.integer("time_axis"), rank)));
+  if (batch == time) return c.error("batch_axis and time_axis are the same");
   const std::vector<int64_t> lengths = integers(c.in(1));
   if (static_cast<int64_t>(lengths.size()) != x.dims()[batch]) return c.error("lengths needs one number per element");
   Tensor* y = TRY(c.out(0, x.dims()));
@@ -46,10 +48,10 @@ Status reference(ReferenceContext& c) {
 }
 
 Result<Kernel> lower(LowerContext& c) {
+  const int64_t rank = c.type(0).rank();
+  const std::size_t batch = idx(ops::normal_axis(c.integer("batch_axis"), rank));
+  const std::size_t time = idx(ops::normal_axis(c.integer("time_axis"), rank));
   return indexed_kernel(c, [&](Nest& nest, const Declared& declared, std::span<const int> axes) {
-    const int64_t rank = c.type(0).rank();
-    const std::size_t batch = idx((c.integer("batch_axis") + rank) % rank);
-    const std::size_t time = idx((c.integer("time_axis") + rank) % rank);
     int length = nest.cast(guarded_load(nest, declared.operands[1], {at(axes[batch])}), DType::i64);
     length = nest.checked(length, c.type(0).dims[time] + 1, length);
     const int place = axis_value(nest, axes[time], DType::i64);

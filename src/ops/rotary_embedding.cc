@@ -1,4 +1,5 @@
 #include "ops/support/compose.h"
+#include "ops/support/sizes.h"
 
 namespace burnish::ops {
 namespace {
@@ -39,7 +40,14 @@ Result<Shape> shape_of(const NodeView& n) {
 }
 
 Status infer(InferContext& n) {
-  if (n.type(0).is_ranked_tensor() && n.type(1).is_ranked_tensor() && n.type(2).is_ranked_tensor()) TRY(shape_of(n));
+  if (n.type(0).is_ranked_tensor() && n.type(1).is_ranked_tensor() && n.type(2).is_ranked_tensor()) {
+    const Shape s = TRY(shape_of(n));
+    // Of each element: its position, or the angles themselves.
+    const Dims each = {s.batch, s.length};
+    if (n.has(3)) TRY(check_extends(n, n.type(3).dims, each, "positions"));
+    else
+      for (std::size_t i : {1, 2}) TRY(check_extends(n, std::span(n.type(i).dims).first(2), each, "angles"));
+  }
   return infer_same(n);
 }
 

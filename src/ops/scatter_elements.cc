@@ -1,3 +1,5 @@
+#include "ops/support/axes.h"
+#include "ops/support/compose.h"
 #include "ops/support/core.h"
 #include "ops/support/scattering.h"
 
@@ -30,9 +32,8 @@ Status infer(InferContext& c) {
 
 Status reference(ReferenceContext& c) {
   const Tensor &x = c.in(0), &indices = c.in(1), &updates = c.in(2);
-  const int64_t axis = c.integer("axis") < 0 ? c.integer("axis") + x.rank() : c.integer("axis");
-  if (axis < 0 || axis >= x.rank() || indices.rank() != x.rank() || indices.dims() != updates.dims())
-    return c.error("axis or shapes do not fit");
+  const int64_t axis = TRY(checked_axis(c, c.integer("axis"), x.rank()));
+  if (indices.rank() != x.rank() || indices.dims() != updates.dims()) return c.error("the shapes do not fit");
   const int64_t size = x.dims()[idx(axis)];
   for (std::size_t d = 0; d < x.dims().size(); ++d)
     if (d != idx(axis) && indices.dims()[d] > x.dims()[d]) return c.error("indices are larger than x");
@@ -57,7 +58,7 @@ Status reference(ReferenceContext& c) {
 }
 
 Result<Kernel> lower(LowerContext& c) {
-  const int64_t axis = c.integer("axis") < 0 ? c.integer("axis") + c.type(0).rank() : c.integer("axis");
+  const int64_t axis = ops::normal_axis(c.integer("axis"), c.type(0).rank());
   return problem_kernel(c, "scatter_elements", {{"axis", axis}, {"reduction", c.string("reduction")}});
 }
 

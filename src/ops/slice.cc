@@ -14,7 +14,7 @@ Status infer(InferContext& c) {
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     const std::string axis = "axis " + std::to_string(i);
     if (steps[i] == 0) return c.error("the step of " + axis + " is 0");
-    if (std::abs(steps[i]) > Range::kMax) return c.error("the step of " + axis + " is too large");
+    if (steps[i] < -Range::kMax || steps[i] > Range::kMax) return c.error("the step of " + axis + " is too large");
     if (less_equal(0, sizes[i]) == Truth::no) return c.error("the size of " + axis + " is negative");
     c.require(Requirement::Kind::at_most, 0, sizes[i], "0 and the size");
     if (sizes[i].constant() == 0 || !x.ranked) continue;
@@ -62,7 +62,7 @@ Status reference(ReferenceContext& c) {
                      std::to_string(sizes[i]) + " from " + std::to_string(starts[i]) + " by " +
                      std::to_string(steps[i]) + " are not all inside");
     box.start += starts[i] * strides[i];
-    box.strides[i] = steps[i] * strides[i];
+    if (sizes[i] > 1) box.strides[i] = steps[i] * strides[i];
   }
   Tensor* y = TRY(c.out(0, sizes));
   if (y->elements() > 0) copy_box(sizes, x, box, *y, {0, row_major_strides(sizes)});

@@ -10,9 +10,12 @@ Status infer(InferContext& c) {
   const auto rank = static_cast<int64_t>(sizes.size());
   if (!parse_pad_mode(c.string("mode"))) return c.error("mode '" + c.string("mode") + "' is unknown");
   if (x.ranked && x.rank() != rank) return c.error("sizes need one entry per axis of x");
-  for (std::size_t i : {std::size_t{1}, std::size_t{2}})
-    if (c.has(i) && c.type(i).ranked && (c.type(i).rank() != 1 || equal(c.type(i).dims[0], rank) == Truth::no))
+  for (std::size_t i : {std::size_t{1}, std::size_t{2}}) {
+    if (!c.has(i) || !c.type(i).ranked) continue;
+    if (c.type(i).rank() != 1 || equal(c.type(i).dims[0], rank) == Truth::no)
       return c.error("starts and steps need one entry per axis of x");
+    c.require(Requirement::Kind::equal, c.type(i).dims[0], rank, "starts or steps and axes of x");
+  }
   if (c.has(3) && (!is_single(c.type(3)) || (c.type(3).ranked && c.type(3).rank() != 0)))
     return c.error("the value must be a scalar");
   for (const Dim& size : sizes)

@@ -42,9 +42,12 @@ Result<Values> decompose_hardmax(DecomposeContext& n) {
   Dims dims = TRY(dims_of(n, 0));
   const int64_t rank = static_cast<int64_t>(dims.size());
   const int64_t axis = normal_axis(n.integer("axis"), rank);
-  Value* best = c.op("arg_max", {n.in(0)}, {{"axis", axis}, {"keep", 1}, {"select_last", 0}});
+  // As arg_max, which has no answer along an empty axis.
+  Value* best = c.binary(Scalar::eq, n.in(0), c.reduce("max", n.in(0), {axis}));
+  if (is_float(n.type(0).dtype)) best = c.binary(Scalar::logical_or, best, c.unary(Scalar::is_nan, n.in(0)));
   Value* here = c.aligned(c.iota({dims[axis]}, 0), axis, rank);
-  return c.done({c.cast(c.binary(Scalar::eq, best, here), n.type(0).dtype)});
+  Value* first = c.reduce("min", c.select(best, here, c.size(dims[axis], DType::i64)), {axis});
+  return c.done({c.cast(c.binary(Scalar::eq, first, here), n.type(0).dtype)});
 }
 
 // y[i, k] = f(x[i, k]) over rows i; the axis runs inside, whichever it is.
@@ -82,7 +85,8 @@ constexpr AttributeSpec kAttributes[] = {
 constexpr Sample kSoftmaxSamples[] = {{"x: f32[2,7]; y = softmax(x)"}, {"x: f32[2,3,4]; y = softmax(x) {axis = 1}"}};
 constexpr Sample kLogSamples[] = {{"x: f32[2,7]; y = log_softmax(x)"},
                                   {"x: f32[2,3,4]; y = log_softmax(x) {axis = 0}"}};
-constexpr Sample kHardSamples[] = {{"x: f32[2,7]; y = hardmax(x)"}, {"x: f32[2,3,4]; y = hardmax(x) {axis = 1}"}};
+constexpr Sample kHardSamples[] = {
+    {"x: f32[2,7]; y = hardmax(x)"}, {"x: f32[2,3,4]; y = hardmax(x) {axis = 1}"}, {"x: f32[2,0]; y = hardmax(x)"}};
 
 constexpr Operator kOperators[] = {
     {.name = "hardmax",

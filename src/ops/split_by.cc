@@ -1,3 +1,4 @@
+#include "ops/support/axes.h"
 #include "ops/support/core.h"
 
 namespace burnish {
@@ -47,8 +48,7 @@ Status infer(InferContext& c) {
 
 Status reference(ReferenceContext& c) {
   const Tensor& x = c.in(0);
-  const int64_t axis = c.integer("axis") < 0 ? c.integer("axis") + x.rank() : c.integer("axis");
-  if (axis < 0 || axis >= x.rank()) return c.error("axis out of range");
+  const int64_t axis = TRY(checked_axis(c, c.integer("axis"), x.rank()));
   const std::size_t parts = c.node().result_count();
   const int64_t size = x.dims()[idx(axis)];
   Sizes sizes(parts);

@@ -1,3 +1,4 @@
+#include "ops/support/axes.h"
 #include "ops/support/compose.h"
 #include "ops/support/core.h"
 
@@ -22,8 +23,7 @@ Status infer(InferContext& c) {
 
 Status reference(ReferenceContext& c) {
   const Tensor& x = c.in(0);
-  const int64_t axis = c.integer("axis") < 0 ? c.integer("axis") + x.rank() : c.integer("axis");
-  if (axis < 0 || axis >= x.rank()) return c.error("axis is out of range");
+  const int64_t axis = TRY(checked_axis(c, c.integer("axis"), x.rank()));
   const int64_t size = x.dims()[idx(axis)];
   Sizes sizes;
   if (!c.has(1) || c.in(1).rank() == 0) {

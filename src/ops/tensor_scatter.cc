@@ -1,3 +1,4 @@
+#include "ops/support/axes.h"
 #include "ops/support/compose.h"
 #include "ops/support/core.h"
 
@@ -28,8 +29,9 @@ Status infer(InferContext& c) {
 
 Status reference(ReferenceContext& c) {
   const Tensor &cache = c.in(0), &update = c.in(1);
-  if (cache.rank() < 2 || update.rank() != cache.rank()) return c.error("cache and update must have equal ranks");
-  const std::size_t axis = idx((c.integer("axis") + cache.rank()) % cache.rank());
+  if (update.rank() != cache.rank()) return c.error("cache and update must have equal ranks");
+  const std::size_t axis = idx(TRY(checked_axis(c, c.integer("axis"), cache.rank())));
+  if (axis == 0) return c.error("axis 0 is the batch");
   const int64_t batch = cache.dims()[0], size = cache.dims()[axis], length = update.dims()[axis];
   Sizes expected = cache.dims();
   expected[axis] = length;
@@ -56,9 +58,9 @@ Status reference(ReferenceContext& c) {
 // Each element of y is one of the update where that reaches it.
 Result<Kernel> lower(LowerContext& c) {
   if (c.has(2) && c.type(2).ranked && c.type(2).rank() != 1) return c.error("positions are no list");
+  const Type &cache = c.type(0), &update = c.type(1);
+  const std::size_t axis = idx(ops::normal_axis(c.integer("axis"), cache.rank()));
   return indexed_kernel(c, [&](Nest& nest, const Declared& declared, std::span<const int> axes) {
-    const Type &cache = c.type(0), &update = c.type(1);
-    const std::size_t axis = idx((c.integer("axis") + cache.rank()) % cache.rank());
     int place = axis_value(nest, axes[axis], DType::i64);
     if (c.has(2)) {
       int start = nest.cast(nest.load(declared.operands[2], {at(axes[0])}), DType::i64);

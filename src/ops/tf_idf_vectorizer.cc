@@ -56,10 +56,28 @@ Status infer(InferContext& c) {
   return {};
 }
 
-// Grams as paths of a tree; an item's number is its place in the list of different items.
-struct Branch {
-  int64_t gram = -1;
-  std::map<int64_t, Branch> next;
+// Grams as paths of a tree, whose nodes are numbers: a gram may be long. An item's number is its place in the list of
+// different items.
+class Tree {
+ public:
+  static constexpr int kRoot = 0;
+  // -1: there is none.
+  int find(int node, int64_t item) const {
+    const auto found = next_.find({node, item});
+    return found == next_.end() ? -1 : found->second;
+  }
+  int add(int node, int64_t item) {
+    const auto [place, added] = next_.emplace(std::pair(node, item), static_cast<int>(grams_.size()));
+    if (added) grams_.push_back(-1);
+    return place->second;
+  }
+  // Which gram ends at the node; -1: none.
+  int64_t gram(int node) const { return grams_[idx(node)]; }
+  void set_gram(int node, int64_t gram) { grams_[idx(node)] = gram; }
+
+ private:
+  std::map<std::pair<int, int64_t>, int> next_;
+  std::vector<int64_t> grams_ = {-1};
 };
 
 Status reference(ReferenceContext& c) {
@@ -74,7 +92,7 @@ Status reference(ReferenceContext& c) {
   const auto item = [&](std::size_t i) {
     return text ? known.emplace(words[i], static_cast<int64_t>(known.size())).first->second : numbers[i];
   };
-  Branch root;
+  Tree tree;
   int64_t gram = 0;
   const std::size_t items = text ? words.size() : numbers.size();
   for (std::size_t i = 0; i < starts.size(); ++i) {
@@ -82,9 +100,9 @@ Status reference(ReferenceContext& c) {
     const int64_t length = static_cast<int64_t>(i) + 1;
     for (std::size_t at = idx(starts[i]); at < end; at += i + 1, ++gram) {
       if (length < c.integer("shortest") || length > c.integer("longest")) continue;
-      Branch* branch = &root;
-      for (std::size_t k = 0; k <= i; ++k) branch = &branch->next[item(at + k)];
-      branch->gram = gram;
+      int node = Tree::kRoot;
+      for (std::size_t k = 0; k <= i; ++k) node = tree.add(node, item(at + k));
+      tree.set_gram(node, gram);
     }
   }
   const int64_t width = width_of(c), rows = x.rank() == 2 ? x.dims()[0] : 1;
@@ -105,15 +123,14 @@ Status reference(ReferenceContext& c) {
     std::vector<int64_t> counts(columns.size());
     for (int64_t skip = 1; skip <= c.integer("skips") + 1; ++skip)
       for (int64_t first = 0; first < length; ++first) {
-        const Branch* branch = &root;
+        int node = Tree::kRoot;
         int64_t size = 0;
         for (int64_t at = first; at < length && size < c.integer("longest"); at += skip) {
-          const auto found = branch->next.find(line[idx(at)]);
-          if (found == branch->next.end()) break;
-          branch = &found->second;
+          node = tree.find(node, line[idx(at)]);
+          if (node < 0) break;
           // Single items are counted once, as skipping does not change them.
-          if (++size >= c.integer("shortest") && branch->gram >= 0 && (size > 1 || skip == 1))
-            ++counts[idx(branch->gram)];
+          const int64_t found = tree.gram(node);
+          if (++size >= c.integer("shortest") && found >= 0 && (size > 1 || skip == 1)) ++counts[idx(found)];
         }
       }
     for (std::size_t g = 0; g < counts.size(); ++g) {

@@ -1,3 +1,4 @@
+#include "ops/support/axes.h"
 #include "ops/support/core.h"
 #include "ops/support/ordering.h"
 
@@ -32,8 +33,7 @@ Status reference(ReferenceContext& c) {
   const Tensor& x = c.in(0);
   if (c.in(1).elements() != 1) return c.error("k must be one number");
   const int64_t k = integer_at(c.in(1), 0);
-  const int64_t axis = c.integer("axis") < 0 ? c.integer("axis") + x.rank() : c.integer("axis");
-  if (axis < 0 || axis >= x.rank()) return c.error("axis out of range");
+  const int64_t axis = TRY(checked_axis(c, c.integer("axis"), x.rank()));
   const int64_t size = x.dims()[idx(axis)], inner = element_count(std::span(x.dims()).subspan(idx(axis) + 1));
   const int64_t outer = element_count(std::span(x.dims()).first(idx(axis)));
   if (k < 0 || k > size) return c.error("k = " + std::to_string(k) + " of " + std::to_string(size) + " elements");

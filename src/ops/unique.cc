@@ -1,5 +1,6 @@
 #include <numeric>
 
+#include "ops/support/axes.h"
 #include "ops/support/core.h"
 
 namespace burnish {
@@ -51,9 +52,7 @@ int compare(const Accessor<N>& access, const Tensor& x, int64_t outer, int64_t s
 Status reference(ReferenceContext& c) {
   const bool whole = !c.has_attribute("axis");
   const Tensor x = whole ? c.in(0).reshaped({c.in(0).elements()}) : c.in(0);
-  int64_t axis = whole ? 0 : c.integer("axis");
-  if (axis < 0) axis += x.rank();
-  if (axis < 0 || axis >= x.rank()) return c.error("axis out of range");
+  const int64_t axis = whole ? 0 : TRY(checked_axis(c, c.integer("axis"), x.rank()));
   const int64_t size = x.dims()[idx(axis)], inner = element_count(std::span(x.dims()).subspan(idx(axis) + 1));
   const int64_t outer = element_count(std::span(x.dims()).first(idx(axis)));
   std::vector<int64_t> order(idx(size));

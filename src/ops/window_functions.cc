@@ -19,6 +19,7 @@ Status infer(InferContext& n) {
 // a - b cos(2 pi n / N) + c cos(4 pi n / N)
 Result<Values> window(DecomposeContext& n, double a, double b, double c2) {
   Compose c(n.builder);
+  TRY(dims_of(n, 0));
   Value* size = c.reshape(c.cast(n.in(0), DType::i64), {});
   Value* at = c.cast(c.op("range", {c.number(DType::i64, 0), size, c.number(DType::i64, 1)}), DType::f64);
   Value* length = c.cast(size, DType::f64);

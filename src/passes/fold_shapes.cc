@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/checked.h"
+#include "ops/support/slicing.h"
 #include "passes/match.h"
 #include "passes/passes.h"
 #include "passes/symbols.h"
@@ -57,15 +58,6 @@ Result<Value*> fold_fill(Node& node, Builder& builder, const BoundSymbols& bound
   return builder.op("broadcast", {builder.constant(tensor->reshaped({}))}, {{"shape", *shape}});
 }
 
-// Position `at` along an axis of `size`, as ONNX's Slice reads it: negative counts from the end, then clamped to
-// [low, size + high]. Nothing when the sign of a symbolic position is not known.
-std::optional<Dim> position(const Dim& at, const Dim& size, int64_t low, int64_t high) {
-  Dim from_start = at;
-  if (at.range().high < 0) from_start = at + size;
-  else if (at.range().low < 0) return std::nullopt;
-  return max(Dim(low), min(from_start, size + Dim(high)));
-}
-
 Result<Value*> fold_slice(Node& node, Builder& builder, const BoundSymbols& bound) {
   const Type &from = node.operand(0)->type(), &to = node.result()->type();
   const auto &starts = contents(node.operand(1)), &ends = contents(node.operand(2));
@@ -92,15 +84,9 @@ Result<Value*> fold_slice(Node& node, Builder& builder, const BoundSymbols& boun
     int64_t axis = axes[i] < 0 ? axes[i] + from.rank() : axes[i];
     if (axis < 0 || axis >= from.rank() || steps[i] == 0) return nullptr;
     auto a = static_cast<std::size_t>(axis);
-    stride[a] = steps[i];
+    stride[a] = slice_step(steps[i]);
     if (to.dims[a] == Dim(0)) continue;  // nothing is taken: any start will do
-    const Dim& at = (*starts)[i];
-    // A start far below the axis is clamped to 0, far above to the end.
-    if (at.is_constant() && at.value() < 0 && from.dims[a].is_constant()) {
-      begin[a] = Dim(std::max<int64_t>(at.value() + from.dims[a].value(), 0));
-      continue;
-    }
-    auto first = steps[i] > 0 ? position(at, from.dims[a], 0, 0) : position(at, from.dims[a], 0, -1);
+    const auto first = slice_start((*starts)[i], steps[i], from.dims[a]);
     if (!first) return nullptr;
     begin[a] = *first;
   }
@@ -141,7 +127,6 @@ Result<Value*> fold_pad(Node& node, Builder& builder, const BoundSymbols& bound)
     }
   }
   std::string mode = string_attribute(node, "mode");
-  if (crops && mode != "constant") return nullptr;
   for (const Dims* dims : {&before, &after, &starts, &sizes})
     if (!bound.allow(*dims, node)) return nullptr;
   Value* x = node.operand(0);

@@ -2,7 +2,6 @@
 // the results names, and the operator becomes the one that has its sizes as attributes. So all of it has kernels.
 
 #include <algorithm>
-#include <limits>
 #include <set>
 
 #include "passes/late.h"
@@ -125,7 +124,7 @@ struct Positions {
 // As dynamic_slice's reference: per axis of x, where the first element lies and how many there are.
 Positions positions(Late& late, Node& node, Value* matches, const Dims& from) {
   Compose& c = late.compose();
-  constexpr double kLongest = std::numeric_limits<int32_t>::max();  // step
+  constexpr auto kLongest = static_cast<double>(Range::kMax);  // step
   Value* whole = late.sizes(from);
   Value* start = late.per_axis(node.operand(1), matches, 0);
   Value* end = late.per_axis(node.operand(2), matches, static_cast<double>(Range::kMax));
@@ -134,13 +133,11 @@ Positions positions(Late& late, Node& node, Value* matches, const Dims& from) {
                      : c.min(c.max(late.per_axis(node.operand(4), matches, 1), -kLongest), kLongest);
   Value* backwards = late.lt(steps, 0);
   Value* last = c.select(backwards, c.sub(whole, 1), whole);
-  const auto clamp = [&](Value* at, Value* low) {
-    Value* counted = c.select(late.lt(at, 0), c.add(whole, at), at);
-    return c.max(c.min(counted, last), low);
-  };
+  const auto counted = [&](Value* at) { return c.select(late.lt(at, 0), c.add(whole, at), at); };
   Value* zero = c.number(whole, 0);
-  start = clamp(start, zero);
-  end = clamp(end, c.select(backwards, c.number(whole, -1), zero));
+  // As slice_start: of an empty axis, backwards, nothing is taken.
+  start = c.min(c.max(counted(start), zero), last);
+  end = c.max(c.min(counted(end), last), c.select(backwards, c.number(whole, -1), zero));
   Value* distance = c.select(backwards, c.sub(start, end), c.sub(end, start));
   Value* stride = c.unary(Scalar::abs, steps);
   Value* count = c.max(c.div(c.sub(c.add(distance, stride), 1.0), stride), 0.0);
@@ -181,15 +178,25 @@ Made pad(Late& late, Node& node, const Dims& result) {
   Value* before = late.per_axis(c.slice(given, 0, 0, *count / 2), axes.matches, 0);
   Value* after = late.per_axis(c.slice(given, 0, *count / 2, *count / 2), axes.matches, 0);
   Value* sizes = c.add(c.add(before, late.sizes(from)), after);
-  late.bind(axes.matches == nullptr ? sizes : late.refuse(late.strange(axes.matches), sizes), result);
+  if (axes.matches != nullptr) sizes = late.refuse(late.strange(axes.matches), sizes);
+  Value* x = node.operand(0);
+  const std::string mode = string_attribute(node, "mode");
+  if (mode == "wrap" || mode == "reflect") {  // these repeat what negative amounts leave
+    const Dims left = late.fresh("left", from.size());
+    Value *first = c.min(before, 0.0), *last = c.min(after, 0.0);
+    late.bind({{c.add(c.add(first, late.sizes(from)), last), left}, {sizes, result}});
+    x = c.op("slice_at", {x, c.unary(Scalar::neg, first)}, {{"sizes", left}});
+    before = c.max(before, 0.0);
+  } else {
+    late.bind(sizes, result);
+  }
   Value* fill = node.operand(2);
   if (fill != nullptr && rank_of(fill) > 0) fill = c.reshape(fill, {});
-  const std::string mode = string_attribute(node, "mode");
   if (mode != "constant") fill = nullptr;
   Value* starts = c.unary(Scalar::neg, before);
   const AttributeMap attributes = {{"sizes", result}, {"mode", mode}};
-  if (fill == nullptr) return {c.op("slice_at", {node.operand(0), starts}, attributes)};
-  return {c.op("slice_at", {node.operand(0), starts, nullptr, fill}, attributes)};
+  if (fill == nullptr) return {c.op("slice_at", {x, starts}, attributes)};
+  return {c.op("slice_at", {x, starts, nullptr, fill}, attributes)};
 }
 
 // -- reductions
@@ -248,7 +255,8 @@ Made range(Late& late, Node& node, const Dims& result) {
     Value* forward = c.binary(Scalar::eq, late.lt(distance, 0), late.lt(delta, 0));
     Value* rest = c.binary(Scalar::ne, c.mul(quotient, delta), distance);
     Value* more = c.cast(c.binary(Scalar::logical_and, forward, rest), DType::i64);
-    count = late.refuse(late.eq(delta, 0), c.max(c.add(quotient, more), 0.0));
+    Value* wraps = c.binary(Scalar::ne, late.lt(distance, 0), c.binary(Scalar::lt, single[1], single[0]));
+    count = late.refuse(late.either(late.eq(delta, 0), wraps), c.max(c.add(quotient, more), 0.0));
   }
   late.bind(count, result);
   return {nullptr, true};
@@ -257,7 +265,7 @@ Made range(Late& late, Node& node, const Dims& result) {
 Made one_hot(Late& late, Node& node, const Dims& result) {
   Compose& c = late.compose();
   const int64_t axis = integer(node, "axis", -1);
-  const auto at = static_cast<std::size_t>(axis < 0 ? axis + static_cast<int64_t>(result.size()) : axis);
+  const auto at = static_cast<std::size_t>(ops::normal_axis(axis, static_cast<int64_t>(result.size())));
   if (dims_of(node.operand(1)) == nullptr) return {};
   late.bind(c.cast(c.reshape(node.operand(1), Dims{1}), DType::i64), {result[at]});
   return {nullptr, true};

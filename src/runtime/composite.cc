@@ -1,5 +1,7 @@
 #include "runtime/composite.h"
 
+#include <algorithm>
+
 #include "ops/operator.h"
 
 namespace burnish {
@@ -41,7 +43,51 @@ std::string make_key(const Node& node, std::span<const RuntimeValue* const> inpu
   return key;
 }
 
+// The type of operand i in this run.
+Type type_at_hand(const Node& node, std::size_t i, const RuntimeValue& value) {
+  return value.is_tensor() ? value.tensor().type() : node.operand(i)->type();
+}
+
+// The node once more, at the end of another graph, with its types inferred anew.
+Result<Node*> copy_node(const Node& node, Graph& graph, std::span<Value* const> operands, const SymbolTable& symbols) {
+  AttributeMap attributes = node.attributes();
+  for (auto& [name, attribute] : attributes) {
+    if (auto* dims = std::get_if<Dims>(&attribute))
+      for (Dim& d : *dims) d = TRY(evaluate(d, symbols));
+  }
+  std::vector<ResultSpec> specs(node.result_count());
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    if (node.result(i) == nullptr) specs[i].omitted = true;
+    else specs[i].type = node.result(i)->type();
+  }
+  Node* copy = graph.add_node(node.op(), operands, std::move(attributes), std::move(specs));
+  copy->set_source(node.source());
+  ops::bind_operator(*copy);
+  TRY(ops::infer_new(*copy));
+  return copy;
+}
+
+bool has_unknown_rank(const Node& node) {
+  return std::ranges::any_of(node.operands(), [](const Value* operand) {
+    return operand != nullptr && operand->type().is_tensor() && !operand->type().ranked;
+  });
+}
+
 }  // namespace
+
+Status run_reference(const Node& node, std::span<const RuntimeValue* const> inputs, const SymbolTable& symbols,
+                     std::span<RuntimeValue> results) {
+  if (has_unknown_rank(node)) {
+    Graph graph(node.op());
+    std::vector<Value*> operands(inputs.size(), nullptr);
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      if (inputs[i] != nullptr && !inputs[i]->absent())
+        operands[i] = graph.add_input("operand" + std::to_string(i), type_at_hand(node, i, *inputs[i]));
+    TRY(copy_node(node, graph, operands, symbols));
+  }
+  ReferenceContext context(node, inputs, results, symbols);
+  return node.definition()->reference(context);
+}
 
 Status CompositeCache::build(const Node& node, std::span<const RuntimeValue* const> inputs, const SymbolTable& symbols,
                              const std::vector<bool>& constant) {
@@ -55,25 +101,11 @@ Status CompositeCache::build(const Node& node, std::span<const RuntimeValue* con
       operands[i] = builder.constant(inputs[i]->tensor());
       continue;
     }
-    const Type type = inputs[i]->is_tensor() ? inputs[i]->tensor().type() : node.operand(i)->type();
-    operands[i] = graph->add_input("operand" + std::to_string(i), type);
+    operands[i] = graph->add_input("operand" + std::to_string(i), type_at_hand(node, i, *inputs[i]));
     arguments_.push_back(i);
   }
   TRY(builder.finish());
-  AttributeMap attributes = node.attributes();
-  for (auto& [name, attribute] : attributes) {
-    if (auto* dims = std::get_if<Dims>(&attribute))
-      for (Dim& d : *dims) d = TRY(evaluate(d, symbols));
-  }
-  std::vector<ResultSpec> specs(node.result_count());
-  for (std::size_t i = 0; i < specs.size(); ++i) {
-    if (node.result(i) == nullptr) specs[i].omitted = true;
-    else specs[i].type = node.result(i)->type();
-  }
-  Node* copy = graph->add_node(node.op(), operands, std::move(attributes), std::move(specs));
-  copy->set_source(node.source());
-  ops::bind_operator(*copy);
-  TRY(ops::infer_new(*copy));
+  Node* copy = TRY(copy_node(node, *graph, operands, symbols));
   DecomposeContext context(*copy, builder);
   const std::vector<Value*> values = TRY(node.definition()->decompose(context));
   TRY(builder.finish());

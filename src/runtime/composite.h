@@ -1,5 +1,6 @@
 #pragma once
-// Composites have no reference of their own: one is decomposed for the types at hand, and the small graph interpreted.
+// One node run on values. Composites have no reference of their own: one is decomposed for the types at hand, and the
+// small graph interpreted.
 
 #include <memory>
 #include <span>
@@ -9,6 +10,11 @@
 #include "runtime/executor.h"
 
 namespace burnish {
+
+// Of an operator that has a reference. References rely on what infer refuses, and infer asks little of operands whose rank
+// is not known: it is asked again, with the types of the values at hand.
+Status run_reference(const Node& node, std::span<const RuntimeValue* const> inputs, const SymbolTable& symbols,
+                     std::span<RuntimeValue> results);
 
 // Remembers the last decomposition of one node.
 class CompositeCache {

@@ -319,8 +319,7 @@ Status Frame::run_reference(std::size_t i, const Step& step) {
     if (step.inputs[k] >= 0) inputs[k] = TRY(read(step.inputs[k], holders[k]));
   const Operator* definition = node.definition();
   if (definition != nullptr && definition->reference != nullptr) {
-    ReferenceContext context(node, inputs, results, *symbols_);
-    TRY(definition->reference(context));
+    TRY(burnish::run_reference(node, inputs, *symbols_, results));
   } else {
     if (composites_[i] == nullptr) composites_[i] = std::make_unique<CompositeCache>();
     RunOptions rest;  // of what this run may take

@@ -19,8 +19,7 @@ Result<std::vector<RuntimeValue>> interpret(const Node& node, std::span<const Ru
   if (inputs.size() != node.operand_count()) return internal_error("a node is evaluated on too few values");
   std::vector<RuntimeValue> results(node.result_count());
   if (node.definition() != nullptr && node.definition()->reference != nullptr) {
-    ReferenceContext context(node, inputs, results, symbols);
-    TRY(node.definition()->reference(context));
+    TRY(run_reference(node, inputs, symbols, results));
   } else {
     CompositeCache cache;
     TRY(cache.run(node, inputs, symbols, RunOptions{}, results));

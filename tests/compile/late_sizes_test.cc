@@ -119,13 +119,17 @@ TEST(LateSizes, Slices) {
   agrees(plain, {x, integers({-3, 0}), integers({-1, 1000})});
   agrees(plain, {x, integers({4, 3}), integers({2, 3})});
   agrees(plain, {x, integers({INT64_MIN, -100}), integers({INT64_MAX, INT64_MIN})});
-  const Built stepped = built(R"(graph @main(%x: f32[5,7], %s: i64[1], %e: i64[1], %a: i64[1], %t: i64[1]) {
+  const Built stepped = built(R"(graph @main(%x: f32[5,N], %s: i64[1], %e: i64[1], %a: i64[1], %t: i64[1]) {
     %y = dynamic_slice(%x, %s, %e, %a, %t) return %y })");
   for (int64_t step : {1, 2, 3, 9, -1, -2, -5})
     for (int64_t axis : {0, 1, -1})
       for (int64_t start : {0, 3, -1, 20, -20})
         for (int64_t end : {0, 4, -2, 20, -20})
           agrees(stepped, {x, integers({start}), integers({end}), integers({axis}), integers({step})});
+  for (int64_t step : {1, -1, -2})
+    for (int64_t start : {0, -1, 20, -20})
+      agrees(stepped,
+             {counted(DType::f32, {5, 0}), integers({start}), integers({-20}), integers({1}), integers({step})});
   is_refused(stepped, {x, integers({0}), integers({2}), integers({0}), integers({0})});
   is_refused(stepped, {x, integers({0}), integers({2}), integers({2}), integers({1})});
 }
@@ -139,6 +143,8 @@ TEST(LateSizes, Pads) {
     agrees(b, {x, integers({1, 0, 0, 2})});
     agrees(b, {x, integers({0, 2, 3, -1})});
     agrees(b, {x, integers({-1, 5, 0, 5})});
+    agrees(b, {x, integers({-1, -2, 4, 3})});
+    agrees(b, {x, integers({7, 5, -2, -1})});
     is_refused(b, {x, integers({-1, 0, -3, 0})});
   }
   const Built b = built(R"(graph @main(%x: f32[3,4], %p: i64[2], %v: f32[], %a: i64[1]) {
@@ -182,6 +188,9 @@ TEST(LateSizes, Makers) {
   for (int64_t step : {1, 2, 5, -1, -3})
     for (int64_t end : {-7, 0, 2, 11}) agrees(whole, {number(2), number(end), number(step)});
   is_refused(whole, {number(0), number(1), number(0)});
+  constexpr int64_t kLow = INT64_MIN, kHigh = INT64_MAX;
+  for (int64_t end : {-5, 5}) agrees(whole, {number(0), number(end), integers({kLow}).reshaped({})});
+  is_refused(whole, {integers({kLow}).reshaped({}), integers({kHigh}).reshaped({}), number(1)});
   const Built real = built("graph @main(%a: f32[], %b: f32[], %c: f32[]) { %y = range(%a, %b, %c) return %y }");
   const auto decimal = [](double n) { return Tensor::scalar(DType::f32, n); };
   agrees(real, {decimal(0.5), decimal(4), decimal(0.75)});
@@ -205,6 +214,20 @@ TEST(LateSizes, Grids) {
     return %y })");
   agrees(b, {counted(DType::f32, {2, 2, 3}), integers({2, 3, 4, 5})});
   agrees(b, {counted(DType::f32, {2, 2, 3}), integers({2, 1, 1, 2})});
+}
+
+TEST(LateSizes, TheLargestOfNothing) {
+  for (const char* op : {"arg_max", "arg_min"}) {
+    const Built b =
+        built(std::string("graph @main(%x: f32[M,N]) { %y: i64[*] = ") + op + "(%x) {axis = 1} return %y }");
+    agrees(b, {counted(DType::f32, {2, 3})});
+    agrees(b, {counted(DType::f32, {0, 0})});
+    is_refused(b, {counted(DType::f32, {2, 0})});
+  }
+  for (const char* type : {"f32[2,N]", "f32[2,0]"}) {
+    const Built b = built(std::string("graph @main(%x: ") + type + ") { %y = hardmax(%x) return %y }");
+    agrees(b, {counted(DType::f32, {2, 0})});
+  }
 }
 
 TEST(LateSizes, TheLargest) {

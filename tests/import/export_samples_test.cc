@@ -68,6 +68,7 @@ const std::map<std::string, std::string, std::less<>> kNotExpressible = {
     {"zip_map=u32", "ZipMap takes f32"},
     {"zip_map=u64", "ZipMap takes f32"},
     {"zip_map=bool", "ZipMap takes f32"},
+    {"resize/8/scales=[1.0]", "a size that the scale does not make"},
     {"resize_axis/1/axis=0", "a size that the scale does not make"},
     {"resize_axis/1/axis=-2", "a size that the scale does not make"},
     {"resize_axis/5/axis=1", "a size that the scale does not make"},

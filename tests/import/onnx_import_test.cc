@@ -77,6 +77,27 @@ TEST(OnnxImport, KeepsNamesSymbolsAndSources) {
   EXPECT_EQ((*graph)->outputs()[0].value->type().text(), "f32[batch_size,4]");
 }
 
+TEST(OnnxImport, AnAxisThatOnlyARunTells) {
+  WireWriter g;
+  g.message(11, value_info("x", 1, {"2", "3"}));
+  g.message(11, value_info("axis", 7, {}));
+  g.message(1, node("CumSum", {"x", "axis"}, {"y"}));
+  g.message(12, value_info("y", 1, {"2", "3"}));
+  const auto graph = read(model(g));
+  ASSERT_TRUE(graph) << graph.error().message();
+  Tensor x = *Tensor::allocate(DType::f32, {2, 3});
+  for (std::size_t i = 0; i < 6; ++i) x.mutable_as<float>()[i] = static_cast<float>(i);
+  const auto last = [&](double axis) -> std::optional<double> {
+    const auto y = interpret(**graph, std::vector<RuntimeValue>{x, Tensor::scalar(DType::i64, axis)});
+    return y ? std::optional((*y)[0].tensor().real_at(5)) : std::nullopt;
+  };
+  EXPECT_EQ(last(0), 7);
+  EXPECT_EQ(last(1), 12);
+  EXPECT_EQ(last(-2), 7);
+  EXPECT_EQ(last(-1), 12);
+  for (const double axis : {2, 7, -3}) EXPECT_EQ(last(axis), std::nullopt) << axis;
+}
+
 TEST(OnnxImport, QuestionMarksAreNotOneSize) {
   WireWriter g;
   g.message(11, value_info("x", 1, {"?", "3", "?", "?"}));

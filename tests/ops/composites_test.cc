@@ -150,6 +150,24 @@ TEST(Composites, LogSumExpOfInfinities) {
   EXPECT_TRUE(std::isnan((*outputs)[0].real_at(3)));
 }
 
+// Its logarithm may be infinite.
+TEST(Composites, IgnoredTargetsCountForNothing) {
+  for (const char* op : {"nll_loss", "softmax_cross_entropy"})
+    for (const char* reduction : {"sum", "mean"}) {
+      SCOPED_TRACE(std::string(op) + ", " + reduction);
+      const std::string sample = std::string("x: f32[2,2], t: i64[2]; y = ") + op +
+                                 "(x, t) {ignore_index = 0, reduction = \"" + reduction + "\"}";
+      auto graph = ops::sample_graph({sample});
+      ASSERT_TRUE(graph) << graph.error().message();
+      ASSERT_TRUE(expand(**graph));
+      const std::vector<Tensor> inputs = {parse_tensor("f32[2,2] [-inf, 0.0, 0.0, 0.0]"),
+                                          parse_tensor("i64[2] [0, 1]")};
+      auto outputs = evaluate(**graph, inputs);
+      ASSERT_TRUE(outputs) << outputs.error().message();
+      EXPECT_NEAR((*outputs)[0].real_at(0), std::string_view(op) == "nll_loss" ? 0 : std::log(2.0), 1e-6);
+    }
+}
+
 TEST(Composites, EverySampleHasExpectedValues) {
   for (const Operator* definition : ops::all()) {
     if (definition->is_core() || definition->regions > 0) continue;

@@ -67,6 +67,8 @@ TEST(Regex, NeverTakesLong) {
   EXPECT_TRUE(Regex::compile("(((a{30}){30}){30})"));
   EXPECT_FALSE(Regex::compile("((((a{99}){99}){99}){99})"));
   EXPECT_FALSE(Regex::compile(std::string(100000, '(')));
+  EXPECT_FALSE(Regex::compile("((((){1000}){1000}){1000})"));  // which adds no instructions
+  EXPECT_TRUE(Regex::compile("((){1000}){1000}"));
 }
 
 TEST(Regex, SaysWhatIsNoPattern) {

@@ -123,7 +123,8 @@ Status arg(NodeContext& c, std::string_view target) {
 Status arg_max(NodeContext& c) { return arg(c, "arg_max"); }
 Status arg_min(NodeContext& c) { return arg(c, "arg_min"); }
 
-// The axis is an operand. When it is known only at run time, all of them are computed and one is chosen: they have equal dims.
+// The axis is an operand. When it is known only at run time, all of them are computed and one is chosen, by an index that
+// must be an axis: they have equal dims.
 template <const char* kind>
 Status cumulative(NodeContext& c) {
   if (!c.has(0) || !c.has(1)) return c.error("an input is missing");
@@ -140,15 +141,11 @@ Status cumulative(NodeContext& c) {
     return {};
   }
   const int64_t rank = TRY(c.rank(0));
-  if (rank > 8) return c.error("the axis is not known before the run");
-  Value* chosen = along(0);
+  if (rank < 1 || rank > 8) return c.error("the axis is not known before the run");
+  std::vector<Value*> all;
+  for (int64_t i = 0; i < rank; ++i) all.push_back(c.op("unsqueeze", {along(i)}, {{"axes", Ints{0}}}));
   Value* axis = c.op("dynamic_reshape", {c.in(1), c.i64s({})});
-  for (int64_t i = 1; i < rank; ++i) {
-    Value* here = c.op("logical_or", {c.op("eq", {axis, c.number(c.in(1), static_cast<double>(i))}),
-                                      c.op("eq", {axis, c.number(c.in(1), static_cast<double>(i - rank))})});
-    chosen = c.op("select", {here, along(i), chosen});
-  }
-  c.give(chosen);
+  c.give(c.op("gather", {c.op("concat", all, {{"axis", int64_t{0}}}), axis}, {{"axis", int64_t{0}}}));
   return {};
 }
 constexpr char kSum[] = "sum", kProduct[] = "product";

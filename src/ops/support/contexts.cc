@@ -2,6 +2,7 @@
 
 #include "ops/operator.h"
 #include "ops/support/attributes.h"
+#include "ops/support/axes.h"
 
 namespace burnish {
 namespace {
@@ -134,11 +135,13 @@ void InferContext::result_contents(std::size_t i, Dims contents) {
   if (i < contents_.size() && contents.size() <= 64) contents_[i] = std::move(contents);
 }
 
-Result<int64_t> InferContext::axis(int64_t axis, int64_t rank) const {
+Result<int64_t> checked_axis(const NodeView& c, int64_t axis, int64_t rank) {
   if (axis < -rank || axis >= rank)
-    return error("axis " + std::to_string(axis) + " is out of range for rank " + std::to_string(rank));
+    return c.error("axis " + std::to_string(axis) + " is out of range for rank " + std::to_string(rank));
   return axis < 0 ? axis + rank : axis;
 }
+
+Result<int64_t> InferContext::axis(int64_t axis, int64_t rank) const { return checked_axis(*this, axis, rank); }
 
 namespace {
 

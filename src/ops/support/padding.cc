@@ -33,12 +33,18 @@ int64_t padded_source(PadMode mode, int64_t position, int64_t size) {
 Status pad_tensor(const Tensor& x, PadMode mode, std::span<const int64_t> before, const Tensor* value, Tensor& y) {
   const auto& dims = y.dims();
   if (y.elements() == 0) return {};
-  if (mode != PadMode::constant && x.elements() == 0) return refused("there is nothing to pad from");
   const std::size_t rank = dims.size();
-  // Per axis, where each position comes from.
+  // Per axis, where each position comes from. Negative amounts take away first: only what they leave is repeated.
   std::vector<Sizes> source(rank);
-  for (std::size_t d = 0; d < rank; ++d)
-    for (int64_t i = 0; i < dims[d]; ++i) source[d].push_back(padded_source(mode, i - before[d], x.dims()[d]));
+  for (std::size_t d = 0; d < rank; ++d) {
+    const int64_t after = dims[d] - before[d] - x.dims()[d], first = std::max<int64_t>(-before[d], 0);
+    const int64_t left = x.dims()[d] - first - std::max<int64_t>(-after, 0);
+    if (mode != PadMode::constant && left < 1) return refused("there is nothing to pad from");
+    for (int64_t i = 0; i < dims[d]; ++i) {
+      const int64_t at = padded_source(mode, i - before[d] - first, left);
+      source[d].push_back(at < 0 ? -1 : first + at);
+    }
+  }
   const Sizes strides = row_major_strides(x.dims());
   visit_storage(x.dtype(), [&]<class T>(T*) {
     const T* in = reinterpret_cast<const T*>(x.data());

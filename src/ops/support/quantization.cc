@@ -1,5 +1,7 @@
 #include "ops/support/quantization.h"
 
+#include "ops/support/axes.h"
+
 namespace burnish {
 
 Status check_scales(const InferContext& c) {
@@ -39,8 +41,7 @@ Result<ScaleLayout> scale_layout(const ReferenceContext& c) {
   ScaleLayout layout;
   layout.block = c.integer("block");
   if (scale.elements() == 1 && layout.block == 0) return layout;
-  const int64_t axis = c.integer("axis") < 0 ? c.integer("axis") + x.rank() : c.integer("axis");
-  if (axis < 0 || axis >= x.rank()) return c.error("axis out of range");
+  const int64_t axis = TRY(checked_axis(c, c.integer("axis"), x.rank()));
   layout.size = std::max<int64_t>(x.dims()[idx(axis)], 1);
   layout.inner = std::max<int64_t>(element_count(std::span(x.dims()).subspan(idx(axis) + 1)), 1);
   layout.kind = layout.block == 0 ? ScaleLayout::Kind::axis : ScaleLayout::Kind::block;
@@ -58,16 +59,16 @@ Result<ScaleLayout> scale_layout(const ReferenceContext& c) {
 Result<std::pair<int, int>> load_scales(const LowerContext& c, Nest& nest, const Declared& declared,
                                         std::span<const int> axes) {
   std::vector<Index> where;
-  const int64_t axis =
-      c.integer("axis") < 0 ? c.integer("axis") + static_cast<int64_t>(axes.size()) : c.integer("axis");
+  const auto axis = [&] { return checked_axis(c, c.integer("axis"), static_cast<int64_t>(axes.size())); };
   if (const int64_t block = c.integer("block"); block != 0) {
     if (c.type(1).dims.size() != axes.size()) return c.error("a blocked scale needs the rank of x");
     where = plain_index(axes);
-    const int place = axis_value(nest, axes[idx(axis)], DType::i64);
+    const std::size_t along = idx(TRY(axis()));
+    const int place = axis_value(nest, axes[along], DType::i64);
     const int length = nest.constant(static_cast<double>(block), DType::i64);
-    where[idx(axis)] = Index{{}, Dim(0), nest.apply(Scalar::div, {place, length})};
+    where[along] = Index{{}, Dim(0), nest.apply(Scalar::div, {place, length})};
   } else if (c.type(1).rank() == 1) {
-    where.push_back(c.type(1).dims[0].constant() == 1 ? Index{} : at(axes[idx(axis)]));
+    where.push_back(c.type(1).dims[0].constant() == 1 ? Index{} : at(axes[idx(TRY(axis()))]));
   }
   // A scale that may not fit the axis reads nothing outside.
   const auto load = [&](int operand) { return guarded_load(nest, operand, where, 1); };

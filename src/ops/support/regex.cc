@@ -14,7 +14,7 @@ using Kind = Instruction::Kind;
 using Ranges = Regex::Ranges;
 
 constexpr char32_t kLast = 0x10ffff;
-constexpr int kDepth = 200, kRepeats = 1000, kInstructions = 1 << 16;
+constexpr int kDepth = 200, kRepeats = 1000, kInstructions = 1 << 16, kSteps = 1 << 22;
 
 void normalise(Ranges& ranges) {
   std::ranges::sort(ranges);
@@ -343,8 +343,10 @@ class Compiler {
     return static_cast<int>(program_.size()) - 1;
   }
 
-  // Where matching of the tree starts when it goes on at `next`.
+  // Where matching of the tree starts when it goes on at `next`. Trees that match nothing add no instructions, so what is
+  // bounded are the steps.
   Result<int> emit(const Tree& tree, int next) {
+    if (++steps_ > kSteps) return bad("repetitions that make it too large");
     switch (tree.op) {
       case Tree::Op::empty: return next;
       case Tree::Op::piece: {
@@ -388,6 +390,7 @@ class Compiler {
   std::vector<Instruction>& program_;
   std::vector<Ranges>& ranges_;
   std::size_t at_ = 0;
+  int steps_ = 0;
   Flags flags_;
 };
 

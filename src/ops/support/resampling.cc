@@ -8,41 +8,24 @@
 namespace burnish {
 namespace {
 
-// Where result position i lies in x. Follows onnx's reference evaluator, which keeps scale * size unrounded.
-double source(const Resized& a, const std::string& coordinates, double i) {
-  const double length = a.scale * static_cast<double>(a.from), last = static_cast<double>(a.from) - 1;
-  if (coordinates == "asymmetric") return i / a.scale;
-  if (coordinates == "tf_half_pixel_for_nn") return (i + 0.5) / a.scale;
-  if (coordinates == "align_corners") return length == 1 ? 0 : i * last / (length - 1);
-  if (coordinates == "tf_crop_and_resize") {
-    const double span = (a.roi_end - a.roi_start) * last;
-    return a.roi_start * last + (length == 1 ? span / 2 : i * span / (length - 1));
-  }
-  if (coordinates == "pytorch_half_pixel" && length == 1) return -0.5;
-  double shift = 0;
-  if (coordinates == "half_pixel_symmetric")
-    shift = static_cast<double>(a.from) / 2 * (1 - static_cast<double>(a.to) / length);
-  return shift + (i + 0.5) / a.scale - 0.5;
+double source(const NodeView& c, const Resized& a, int64_t i) {
+  const AxisScale<double> axis{static_cast<double>(a.from), static_cast<double>(a.to), a.scale, a.roi_start, a.roi_end};
+  return source_position(c.string("coordinates"), axis, static_cast<double>(i));
 }
 
 double linear(double x) { return std::max(0.0, 1 - std::abs(x)); }
 double cubic(double x, double a) {
   x = std::abs(x);
-  if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
-  return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
+  if (x <= 1) return cubic_near(x, a);
+  return x < 2 ? cubic_far(x, a) : 0;
 }
 
 }  // namespace
 
 Taps nearest_taps(const NodeView& c, const Resized& axis) {
-  const std::string& mode = c.string("nearest");
   Taps taps;
   for (int64_t i = 0; i < axis.to; ++i) {
-    const double x = source(axis, c.string("coordinates"), static_cast<double>(i));
-    double at = std::floor(x);
-    if (mode == "ceil" || (mode == "simple" && axis.scale < 1)) at = std::ceil(x);
-    if (mode == "round_prefer_floor") at = std::ceil(x - 0.5);
-    if (mode == "round_prefer_ceil") at = std::floor(x + 0.5);
+    const double x = source(c, axis, i), at = rounded_position(c.string("nearest"), x, axis.scale);
     taps.index.push_back(static_cast<int64_t>(std::clamp(at, 0.0, static_cast<double>(axis.from - 1))));
     taps.weight.push_back(1);
     taps.outside.push_back(x < 0 || x > static_cast<double>(axis.from - 1));
@@ -59,7 +42,7 @@ Taps taps_of(const NodeView& c, const Resized& axis) {
   Taps taps;
   taps.count = 2 - 2 * first;
   for (int64_t i = 0; i < axis.to; ++i) {
-    const double x = source(axis, c.string("coordinates"), static_cast<double>(i));
+    const double x = source(c, axis, i);
     taps.outside.push_back(x < 0 || x > static_cast<double>(axis.from - 1));
     // Within (0, 1]: an exact position counts as the right end of its interval.
     const double left = std::ceil(x) - 1, ratio = x - left;

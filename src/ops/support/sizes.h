@@ -8,4 +8,7 @@ namespace burnish {
 // longer than both of them, and so on with every step.
 void shorten(InferContext& c, Dims& dims);
 
+// `own` is repeated to fit `dims`, never the other way round; an error, or a requirement of the run.
+Status check_extends(const InferContext& c, std::span<const Dim> own, std::span<const Dim> dims, std::string_view what);
+
 }  // namespace burnish
