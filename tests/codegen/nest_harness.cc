@@ -52,6 +52,15 @@ double real_of(const std::byte* data, int64_t i, DType dtype) {
   }
 }
 
+// True of other numbers, too. A double cannot tell large integers apart.
+bool same_integer(const std::byte* a, const std::byte* b, int64_t i, DType dtype) {
+  switch (number_class(dtype)) {
+    case NumberClass::signed_int: return Accessor<int64_t>(dtype).load(a, i) == Accessor<int64_t>(dtype).load(b, i);
+    case NumberClass::unsigned_int: return Accessor<uint64_t>(dtype).load(a, i) == Accessor<uint64_t>(dtype).load(b, i);
+    default: return true;
+  }
+}
+
 void run_tasks(const Emitted& emitted, std::span<void* const> pointers, const SymbolTable& symbols, int64_t cut,
                bool backwards) {
   MappedCode code(emitted);
@@ -143,11 +152,14 @@ void expect_matches_evaluator(const NestCase& test, unsigned seed) {
         int shown = 0;
         for (int64_t e = 0; e < elements[i]; ++e) {
           const double want = real_of(expected[i]->data(), e, dtype), got = real_of(memory[i]->data(), e, dtype);
+          const bool exact = same_integer(expected[i]->data(), memory[i]->data(), e, dtype);
           double limit = 0;
           if (is_float(dtype)) limit = test.tolerance * std::max(1.0, std::fabs(want));
           if (dtype == DType::f16) limit = std::max(limit, std::fabs(want) * 0x1p-10 + 0x1p-24);
           if (dtype == DType::bf16) limit = std::max(limit, std::fabs(want) * 0x1p-7);
-          if (got == want || (std::isnan(want) && std::isnan(got)) || std::fabs(got - want) <= limit) continue;
+          if ((got == want && exact) || (std::isnan(want) && std::isnan(got)) ||
+              (limit > 0 && std::fabs(got - want) <= limit))
+            continue;
           ADD_FAILURE() << nest.operands[i].name << " element " << e << " is " << got << ", not " << want
                         << " at x86-64-v" << level << "\n"
                         << print(nest) << storages[i].format.text();
