@@ -213,8 +213,10 @@ def instance_norm(x, s, b, epsilon=1e-5):
     return norm(x, tuple(range(2, x.ndim)), epsilon) * channels(s, x.ndim) + channels(b, x.ndim)
 
 
-def attention(q, k, v, bias=0.0, scale=None, causal=0):
+def attention(q, k, v, bias=0.0, scale=None, causal=0, masked=0):
     scores = q @ k.swapaxes(-1, -2) * (1 / math.sqrt(q.shape[-1]) if scale is None else scale) + bias
+    if masked:
+        scores = np.where(bias <= -1e30, bias, scores)
     if causal:
         scores = np.where(np.tril(np.ones(scores.shape[-2:], bool)), scores, -np.inf)
     return softmax(scores) @ v

@@ -140,7 +140,8 @@ Action setup(CLI::App& app) {
       ->required()
       ->type_name("WHAT");
   add_input_flags(app, options->inputs);
-  add_tolerance(app, options->tolerance.relative, options->tolerance.absolute, kScaledTolerance);
+  add_tolerance(app, options->tolerance.relative, options->tolerance.absolute, options->tolerance.integers,
+                kScaledTolerance);
   add_threads(app, options->threads);
   add_build_flags(app, options->build);
   return [options](Console& console) { return bisect(console, *options); };

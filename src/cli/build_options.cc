@@ -114,12 +114,18 @@ Status refuse_engine_flags(const BuildFlags& flags, const std::string& path) {
   return {};
 }
 
-void add_tolerance(CLI::App& app, double& relative, double& absolute, const char* of_absolute) {
-  app.add_option("--rtol", relative, "Relative tolerance")
+void add_tolerance(CLI::App& app, double& relative, double& absolute, bool& integers, const char* of_absolute) {
+  const auto given = [&integers](const std::string&) { integers = true; };
+  app.add_option("--rtol", relative, "Relative tolerance; of integers, too, if given")
       ->check(CLI::NonNegativeNumber)
       ->type_name("R")
-      ->capture_default_str();
-  app.add_option("--atol", absolute, of_absolute)->check(CLI::NonNegativeNumber)->type_name("A")->capture_default_str();
+      ->capture_default_str()
+      ->each(given);
+  app.add_option("--atol", absolute, of_absolute)
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("A")
+      ->capture_default_str()
+      ->each(given);
 }
 
 void add_threads(CLI::App& app, int& threads) {

@@ -37,7 +37,9 @@ Status refuse_build_flags(const BuildFlags& flags, const std::string& path);
 // The same for models.
 Status refuse_engine_flags(const BuildFlags& flags, const std::string& path);
 
-void add_tolerance(CLI::App& app, double& relative, double& absolute, const char* of_absolute = "Absolute tolerance");
+// `integers`: one was given, so that it is for integers, too.
+void add_tolerance(CLI::App& app, double& relative, double& absolute, bool& integers,
+                   const char* of_absolute = "Absolute tolerance");
 constexpr const char* kScaledTolerance = "Absolute tolerance, times an output's largest number where that is above 1";
 // 0 stands for all processors.
 void add_threads(CLI::App& app, int& threads);

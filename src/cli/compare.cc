@@ -120,7 +120,8 @@ Action setup(CLI::App& app) {
   app.add_option("a", options->a, "Model, engine, or the word references")->required()->type_name("A");
   app.add_option("b", options->b, "What A is compared with")->required()->type_name("B");
   add_input_flags(app, options->inputs);
-  add_tolerance(app, options->tolerance.relative, options->tolerance.absolute, kScaledTolerance);
+  add_tolerance(app, options->tolerance.relative, options->tolerance.absolute, options->tolerance.integers,
+                kScaledTolerance);
   add_threads(app, options->threads);
   add_engine_flags(app, options->build);
   return [options](Console& console) { return compare_sides(console, *options); };

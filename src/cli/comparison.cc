@@ -41,7 +41,7 @@ Comparison compare(std::span<const std::string> names, std::span<const RuntimeVa
     d.name = names[i];
     if (actual[i].is_tensor() && expected[i].is_tensor()) measure(actual[i].tensor(), expected[i].tensor(), d);
     const double absolute = tolerance.absolute * std::max(1.0, d.largest);
-    d.reason = difference(expected[i], actual[i], {tolerance.relative, absolute});
+    d.reason = difference(expected[i], actual[i], {tolerance.relative, absolute, tolerance.integers});
     comparison.outputs.push_back(std::move(d));
   }
   return comparison;

@@ -14,6 +14,7 @@ namespace burnish::cli {
 // `absolute` is in units of the output's largest number where that is above 1: errors of sums go with their terms.
 struct Tolerance {
   double relative = 1e-3, absolute = 1e-5;
+  bool integers = false;  // they may be off, too; else each bit counts
 };
 
 struct OutputDifference {

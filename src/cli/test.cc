@@ -164,6 +164,7 @@ Result<int> test(Console& console, const Options& options) {
     per_case[i].random = row->second.random;
     per_case[i].tolerance.relative = row->second.relative.value_or(base.tolerance.relative);
     per_case[i].tolerance.absolute = row->second.absolute.value_or(base.tolerance.absolute);
+    per_case[i].tolerance.integers |= row->second.relative || row->second.absolute;
   }
 
   // Cases are refused on purpose: what the library has to say about each is the reason of its row.
@@ -242,7 +243,7 @@ Action setup(CLI::App& app) {
                  "TSV of what to expect: case, passed|failed, rtol, atol, reason; a reason "
                  "that begins with 'random' has moments compared instead of numbers")
       ->type_name("FILE");
-  add_tolerance(app, options->tolerance.relative, options->tolerance.absolute);
+  add_tolerance(app, options->tolerance.relative, options->tolerance.absolute, options->tolerance.integers);
   app.add_option(
          "--variant", options->variant,
          "plain; folded: inputs become constants; saved: through a plan file; dynamic: sizes known at run time only")

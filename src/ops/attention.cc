@@ -34,6 +34,9 @@ Status infer(InferContext& n) {
   return {};
 }
 
+// A bias that is no higher than this hides its key where the attribute `masked` says so.
+constexpr double kMasked = -1e30;
+
 Result<double> scale_of(const NodeView& n) {
   if (n.has_attribute("scale")) return n.real("scale");
   const Dims q = TRY(dims_of(n, 0));
@@ -51,7 +54,12 @@ Result<Values> decompose(DecomposeContext& n) {
   Ints swap = range_of(0, rank);
   std::swap(swap[rank - 1], swap[rank - 2]);
   Value* scores = c.mul(c.op("matmul", {n.in(0), c.transpose(n.in(1), swap)}), scale);
-  if (n.has(3)) scores = c.add(scores, n.in(3));
+  if (n.has(3)) {
+    Value* sum = c.add(scores, n.in(3));
+    scores = n.integer("masked") == 0
+                 ? sum
+                 : c.select(c.binary(Scalar::le, n.in(3), c.number(n.in(3), kMasked)), n.in(3), sum);
+  }
   if (n.integer("causal") != 0) {
     Value* rows = c.iota({q[q.size() - 2], 1}, 0);
     Value* columns = c.iota({1, k[k.size() - 2]}, 1);
@@ -66,7 +74,8 @@ Result<Kernel> lower(LowerContext& n) {
   // The family walks q, k and v side by side.
   for (std::size_t i : {1, 2})
     if (!std::ranges::equal(batch(0), batch(i))) return n.error("q, k and v differ in their batch dims");
-  return problem_kernel(n, "attention", {{"scale", TRY(scale_of(n))}, {"causal", n.integer("causal")}});
+  return problem_kernel(
+      n, "attention", {{"scale", TRY(scale_of(n))}, {"causal", n.integer("causal")}, {"masked", n.integer("masked")}});
 }
 
 constexpr OperandSpec kOperands[] = {
@@ -74,10 +83,13 @@ constexpr OperandSpec kOperands[] = {
 constexpr ResultDoc kResults[] = {{"y", "[..., T, e]"}};
 constexpr AttributeSpec kAttributes[] = {
     {"scale", AttributeKind::real, "optional", "of the scores; absent: 1 / sqrt(d)"},
-    {"causal", AttributeKind::integer, "0", "1: row t sees only the columns up to t"}};
+    {"causal", AttributeKind::integer, "0", "1: row t sees only the columns up to t"},
+    {"masked", AttributeKind::integer, "0", "1: a bias of at most -1e30 is the score itself, even beside NaN"}};
 constexpr Sample kSamples[] = {
     {"q: f32[2,3,4,8], k: f32[2,3,5,8], v: f32[2,3,5,6]; y = attention(q, k, v)"},
-    {"q: f32[2,4,8], k: f32[2,4,8], v: f32[2,4,8], b: f32[4,4]; y = attention(q, k, v, b) {causal = 1, scale = 0.5}"}};
+    {"q: f32[2,4,8], k: f32[2,4,8], v: f32[2,4,8], b: f32[4,4]; y = attention(q, k, v, b) {causal = 1, scale = 0.5}"},
+    {"q: f32[2,2,8], k: f32[2,3,8], v: f32[2,3,8], b: f32[2,3] = [0, -1e38, 0.5, -1e30, 1, 0]; y = attention(q, k, v, "
+     "b) {masked = 1}"}};
 
 constexpr Operator kOperators[] = {
     {.name = "attention",

@@ -36,7 +36,16 @@ std::string text_of(double value, DType from) {
   if (std::isinf(value)) return value > 0 ? "INF" : "-INF";
   // The shortest text that reads back as the same number of that dtype.
   if (from == DType::f64) return fmt::format("{}", value);
-  return fmt::format("{}", static_cast<float>(value));
+  if (from == DType::f32) return fmt::format("{}", static_cast<float>(value));
+  const Accessor<double> accessor(from);
+  for (int digits = 0;; ++digits) {
+    const std::string text = fmt::format("{:.{}e}", value, digits);
+    double read = value;
+    std::from_chars(text.data(), text.data() + text.size(), read);
+    alignas(double) std::byte stored[sizeof(double)] = {};
+    accessor.store(stored, 0, read);
+    if (accessor.load(stored, 0) == value || digits > 16) return fmt::format("{}", read);
+  }
 }
 
 std::optional<double> number_of(std::string_view text) {

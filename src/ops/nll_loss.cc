@@ -31,7 +31,8 @@ Result<Value*> loss_of(DecomposeContext& n, Compose& c, Value* x) {
   const DType dtype = n.type(0).dtype;
   Value *target = n.in(1), *ignored = nullptr;
   if (n.has_attribute("ignore_index")) {
-    ignored = c.binary(Scalar::eq, target, c.number(target, static_cast<double>(n.integer("ignore_index"))));
+    Value* wanted = c.reshape(c.integers(Ints{n.integer("ignore_index")}), {});
+    ignored = c.binary(Scalar::eq, c.cast(target, DType::i64), wanted);
     target = c.select(ignored, c.number(target, 0), target);
   }
   Dims one_class = dims;
@@ -78,6 +79,7 @@ constexpr AttributeSpec kAttributes[] = {
     {"ignore_index", AttributeKind::integer, "optional", "targets of this class count for nothing"}};
 constexpr Sample kNllSamples[] = {
     {"x: f32[3,5], t: i64[3] in [0, 4]; y = nll_loss(x, t)"},
+    {"x: f32[2,3], t: i64[2] = [1, 9007199254740993]; y = nll_loss(x, t) {ignore_index = 9007199254740993}"},
     {"x: f32[2,4,3], t: i64[2,3] = [1, 3, 0, 2, 1, 1], w: f32[4] in [0.1, 2]; y = nll_loss(x, t, w) {ignore_index "
      "= 1}"},
     {"x: f32[2,4,3], t: i64[2,3] in [0, 3], w: f32[4]; y = nll_loss(x, t, w) {reduction = \"none\"}"}};

@@ -48,7 +48,7 @@ Status reference(ReferenceContext& c) {
   const Sizes zeros(dims.size(), 0);
   copy_box(dims, values, {0, zeros}, *y, {0, row_major_strides(dims)});
   for (int64_t n = 0; n < indices.elements(); ++n) {
-    // Whole numbers only select; others and those outside leave the row off.
+    // Fractions are cut off, as in ONNX's cast to integers; what is outside then leaves the row off.
     const double index = indices.real_at(n);
     double place = std::trunc(index);
     if (place < 0) place += static_cast<double>(depth);

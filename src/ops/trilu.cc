@@ -42,7 +42,7 @@ Result<Values> decompose_eye(DecomposeContext& n) {
   Compose c(n.builder);
   const Dims dims = TRY(dims_of(n, 0));
   Value* offset = offsets(c, dims[0], dims[1]);
-  Value* ones = c.binary(Scalar::eq, offset, c.number(DType::i64, static_cast<double>(n.integer("k"))));
+  Value* ones = c.binary(Scalar::eq, offset, c.reshape(c.integers(Ints{n.integer("k")}), {}));
   return c.done({c.cast(ones, n.has_attribute("dtype") ? n.dtype("dtype") : n.type(0).dtype)});
 }
 

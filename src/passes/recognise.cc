@@ -59,13 +59,14 @@ Value* mean(Builder& b, Match& m) {
   if (!factor || !x.is_ranked_tensor() || !is_float(x.dtype)) return nullptr;
   const Ints& axes = std::get<Ints>(m.attribute("a"));
   if (axes.empty()) return nullptr;
-  int64_t count = 1;
+  double count = 1;
   for (int64_t axis : axes) {
     auto size = x.dims[static_cast<std::size_t>(axis)].constant();
     if (!size) return nullptr;
-    count *= *size;
+    count *= static_cast<double>(*size);
   }
-  double wanted = 1.0 / static_cast<double>(count);
+  if (count == 0) return nullptr;  // the sum is 0 then, and the mean is not a number
+  double wanted = 1.0 / count;
   if (!(std::abs(*factor - wanted) <= 1e-6 * wanted)) return nullptr;
   return unary(b, m, "reduce_mean", {{"axes", axes}, {"keep", m.attribute("k")}});
 }

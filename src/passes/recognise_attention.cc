@@ -1,7 +1,8 @@
 // Attention as exporters write it. What differs between them:
 //   the scale     on the scores (tf2onnx, older PyTorch: div by sqrt(d)), or its root on q and on k^T (PyTorch's
 //                 scaled_dot_product_attention), or on one of them
-//   the mask      added (BERT's), or chosen by select against a large negative number (GPT-2's), before or after the scale
+//   the mask      added (BERT's), or chosen by select against a large negative number (GPT-2's), before or after the scale;
+//                 what select hides may be anything, NaN too, and stays hidden
 //   the guard     select(is_nan(p), 0, p) against rows that are masked as a whole (PyTorch)
 
 #include "passes/recognise_attention.h"
@@ -36,20 +37,41 @@ struct Found {
   Node* scores = nullptr;  // matmul(q, k^T)
   double scale = 1;
   Value* bias = nullptr;
+  bool masked = false;       // where the bias is very low, nobody asks for the score
   bool masked_rows = false;  // a row may be minus infinity as a whole
 };
 
+constexpr std::size_t kLookedAt = 64;  // values that a bias is made of
+
+bool has_infinite(const Tensor& tensor) {
+  for (int64_t i = 0; i < tensor.elements(); ++i)
+    if (!std::isfinite(tensor.real_at(i))) return true;
+  return false;
+}
+
+// Each value is looked at once, whatever number of ways leads to it, and a long chain is given up.
 bool may_be_infinite(const Value* bias) {
-  if (const Tensor* t = constant_of(bias)) {
-    for (int64_t i = 0; i < t->elements(); ++i)
-      if (!std::isfinite(t->real_at(i))) return true;
-    return false;
+  std::vector<const Value*> seen{bias};
+  const auto look_at = [&](const Value* value) {
+    if (std::ranges::find(seen, value) == seen.end()) seen.push_back(value);
+  };
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    if (i == kLookedAt) return true;
+    const Node* node = seen[i]->producer();
+    if (node == nullptr) return true;
+    if (const Tensor* constant = constant_of(seen[i])) {
+      if (has_infinite(*constant)) return true;
+    } else if (node->op() == "select") {
+      look_at(node->operand(1));
+      look_at(node->operand(2));
+    } else if (node->op() == "broadcast" || node->op() == "reshape" || node->op() == "transpose" ||
+               node->op() == "slice" || node->op() == "identity") {
+      look_at(node->operand(0));
+    } else {
+      return true;
+    }
   }
-  if (Node* select = producer(bias, "select"))
-    return may_be_infinite(select->operand(1)) || may_be_infinite(select->operand(2));
-  for (std::string_view view : {"broadcast", "reshape", "transpose", "slice", "identity"})
-    if (Node* node = producer(bias, view)) return may_be_infinite(node->operand(0));
-  return true;
+  return false;
 }
 
 // From the operand of softmax back to the product of q and k^T. New nodes go where the builder stands.
@@ -73,24 +95,28 @@ bool find_scores(Value* value, double outer, int depth, Builder& builder, Found*
       if (!find_scores(node->operand(i), scale, depth + 1, builder, found)) continue;
       next = node->operand(i);
       bias = node->operand(1 - i);
+      found->masked_rows |= may_be_infinite(bias);
+      if (scale != 1) bias = builder.op("mul", {bias, builder.scalar(bias->type().dtype, scale)});
+      if (found->bias != nullptr) bias = builder.op("add", {found->bias, bias});
       break;
     }
   } else if (node->op() == "select") {
     for (std::size_t i : {1, 2}) {
       auto low = splat(node->operand(3 - i));
-      if (!low || !(*low <= kMasked) || !(node->operand(i)->type() == inner->type())) continue;
+      if (!low || !(*low * scale <= kMasked) || !(node->operand(i)->type() == inner->type())) continue;
       if (!find_scores(node->operand(i), scale, depth + 1, builder, found)) continue;
       next = node->operand(i);
       DType dtype = inner->type().dtype;
-      Value *zero = builder.scalar(dtype, 0), *lowest = builder.scalar(dtype, *low);
-      bias = builder.op("select", {node->operand(0), i == 1 ? zero : lowest, i == 1 ? lowest : zero});
+      Value* shown = found->bias != nullptr ? found->bias : builder.scalar(dtype, 0);
+      Value* lowest = builder.scalar(dtype, *low * scale);
+      bias = builder.op("select", {node->operand(0), i == 1 ? shown : lowest, i == 1 ? lowest : shown});
+      found->masked = true;
+      found->masked_rows |= may_be_infinite(bias);
       break;
     }
   }
   if (next == nullptr || bias == nullptr) return false;
-  found->masked_rows |= may_be_infinite(bias);
-  if (scale != 1) bias = builder.op("mul", {bias, builder.scalar(bias->type().dtype, scale)});
-  found->bias = found->bias == nullptr ? bias : builder.op("add", {found->bias, bias});
+  found->bias = bias;
   return true;
 }
 
@@ -118,6 +144,7 @@ Result<bool> drop_causal_bias(Node* attention) {
   if (!(q[q.size() - 2] == rows) || !(k[k.size() - 2] == rows)) return false;
   AttributeMap attributes = attention->attributes();
   attributes.insert_or_assign("causal", int64_t{1});
+  attributes.erase("masked");
   Builder builder(*attention->graph(), attention, attention->source());
   Value* y = builder.op("attention", attention->operands().first(3), std::move(attributes));
   TRY(builder.finish());
@@ -186,6 +213,7 @@ Result<bool> recognise_attention(Node* product) {
   AttributeMap attributes{{"scale", found.scale}};
   std::vector<Value*> operands{q, k, v};
   if (found.bias != nullptr) operands.push_back(found.bias);
+  if (found.masked) attributes.emplace("masked", int64_t{1});
   builder.set_source(softmax->source().empty() ? product->source() : softmax->source() + " + " + product->source());
   Value* y = builder.op("attention", operands, std::move(attributes));
   // A row without any weight gives NaN in all its columns, which the guard makes zeros.

@@ -85,6 +85,9 @@ bool skip_inner_cast(Node& node) {
   // A cast that wraps or saturates may depend on the class that it starts from.
   DType from = inner->operand(0)->type().dtype, middle = inner->result()->type().dtype;
   if (number_class(from) != number_class(middle) && !lossless(from, node.result()->type().dtype)) return false;
+  // A text has as many digits as tell the numbers of its dtype apart.
+  if (node.result()->type().dtype == DType::string && from != middle && number_class(from) == NumberClass::real)
+    return false;
   node.set_operand(0, inner->operand(0));
   return true;
 }

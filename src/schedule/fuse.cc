@@ -71,7 +71,7 @@ bool all_known(std::span<const Dim> dims, const SymbolSet& early) {
 
 SymbolSet early_symbols(const Graph& graph, const SymbolSet& outer) {
   SymbolSet early = outer;
-  // As the executor binds them: a symbol alone, then expressions with one unknown (which it can solve when linear).
+  // Only those that stand alone as a dim of an input. Others, that the executor solves for, may come late.
   for (const auto& input : graph.inputs())
     for (const Dim& d : input->type().dims)
       if (const auto name = d.symbol_name()) early.emplace(*name);

@@ -288,6 +288,13 @@ class Compare(ProgramTest):
         self.fails(1, "compare", self.model(), other)
         self.succeeds("compare", self.model(), other, "--rtol", "1", "--atol", "1")
 
+    def test_integers_are_exact_unless_a_tolerance_is_given(self):
+        text = "graph @main(%x: i64[2]) {\n  %c: i64[] = constant() {value = tensor(i64[] [5000])}\n" \
+               "  %y: i64[2] = add(%x, %c)\n  return %y\n}\n"
+        model, other = self.model(text), self.model(text.replace("5000", "5003"), "other.txt")
+        self.fails(1, "compare", model, other)
+        self.succeeds("compare", model, other, "--rtol", "0.01")
+
     def test_wrong_usage(self):
         self.fails(2, "compare", "references", "references")
         self.fails(2, "compare", self.model(), "ort", says="ONNX Runtime")

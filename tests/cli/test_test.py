@@ -56,6 +56,16 @@ class Test(ProgramTest):
         self.assertEqual(self.last_line(outcome), "0 passed, 1 failed, 0 skipped")
         self.succeeds("test", self.path("cases"), "--atol", "0.02")
 
+    def test_integers_are_exact_unless_a_tolerance_is_given(self):
+        x = np.array([5003, 2**60], np.int64)
+        self.case("abs", helper.make_node("Abs", ["x0"], ["y0"]), [x], [x - np.array([3, 0])])
+        outcome = self.fails(1, "test", self.path("cases"))
+        self.assertIn("element 0 is 5003, expected 5000", outcome.out)
+        self.succeeds("test", self.path("cases"), "--rtol", "0.001")
+        self.succeeds("test", self.path("cases"), "--expect", self.expect(["abs", "passed", "0.001", "", "rounded"]))
+        self.case("last_bit", helper.make_node("Abs", ["x0"], ["y0"]), [x], [x + np.array([0, 1])])
+        self.fails(1, "test", self.path("cases/last_bit"))
+
     def test_json(self):
         self.relu()
         self.relu("wrong", wrong=1)

@@ -181,6 +181,149 @@ TEST(OnnxImport, InlinesFunctionsAndRefusesCycles) {
   EXPECT_NE(refused.error().message().find("calls itself"), std::string::npos) << refused.error().message();
 }
 
+// F(a, low, high) = Clip(a, low, high), called without a lower bound.
+TEST(OnnxImport, FunctionsPassOnThatAnInputIsLeftOut) {
+  WireWriter opset, function, own, g;
+  opset.integer(2, 18);
+  own.text(1, "my");
+  own.integer(2, 1);
+  function.text(1, "F");
+  for (std::string_view input : {"a", "low", "high"}) function.text(4, input);
+  function.text(5, "y");
+  function.message(7, node("Clip", {"a", "low", "high"}, {"y"}));
+  function.message(9, opset);
+  function.text(10, "my");
+  g.message(11, value_info("x", 1, {"2"}));
+  g.message(11, value_info("high", 1, {}));
+  g.message(1, node("F", {"x", "", "high"}, {"y"}, "my"));
+  g.message(12, value_info("y", 1, {"2"}));
+  WireWriter m = model(g);
+  m.message(8, own);
+  m.message(25, function);
+  const auto graph = read(m);
+  ASSERT_TRUE(graph) << graph.error().message();
+  const auto y = interpret(
+      **graph, std::vector<RuntimeValue>{Tensor::f32s({2}, std::vector<float>{-5, 3}), Tensor::scalar(DType::f32, 1)});
+  ASSERT_TRUE(y) << y.error().message();
+  EXPECT_EQ((*y)[0].tensor().as<float>()[0], -5);
+  EXPECT_EQ((*y)[0].tensor().as<float>()[1], 1);
+}
+
+// What an operator is not known to have might change what it computes.
+TEST(OnnxImport, AttributesThatNobodyReadsAreRefused) {
+  const auto import_with = [](std::string_view op, std::string_view attribute, int opset,
+                              std::string_view domain = "") {
+    WireWriter g, ms;
+    for (std::string_view x : {"x", "z"}) g.message(11, value_info(x, 1, {"1", "1", "3"}));
+    const bool binary = op == "Conv" || op == "Add" || op == "PRelu";
+    g.message(1, binary ? node(op, {"x", "z"}, {"y"}, domain, {integer_attribute(attribute, 3)})
+                        : node(op, {"x"}, {"y"}, domain, {integer_attribute(attribute, 3)}));
+    g.message(12, value_info("y", 1, {}));
+    WireWriter m = model(g, opset);
+    ms.text(1, "com.microsoft");
+    ms.integer(2, 1);
+    m.message(8, ms);
+    return read(m);
+  };
+  const std::tuple<const char*, const char*, int, const char*> strange[] = {{"Conv", "foo", 21, ""},
+                                                                            {"Relu", "foo", 21, ""},
+                                                                            {"Add", "axis", 21, ""},
+                                                                            {"Squeeze", "axes", 21, ""},
+                                                                            {"QuickGelu", "beta", 21, "com.microsoft"}};
+  for (const auto& [op, attribute, opset, domain] : strange) {
+    const auto graph = import_with(op, attribute, opset, domain);
+    ASSERT_FALSE(graph) << op;
+    EXPECT_EQ(graph.error().code, ErrorCode::refused);
+    const std::string message = graph.error().message();
+    EXPECT_NE(message.find(op), std::string::npos) << message;
+    EXPECT_NE(message.find(std::string("attribute '") + attribute + "'"), std::string::npos) << message;
+  }
+  for (const char* op : {"Add", "PRelu", "Relu", "Clip"}) {
+    const auto graph = import_with(op, "consumed_inputs", 5);
+    EXPECT_TRUE(graph) << graph.error().message();
+  }
+}
+
+// An integer to the power of a float: what f32 would round stays exact.
+TEST(OnnxImport, PowersOfLargeIntegers) {
+  WireWriter g;
+  g.message(11, value_info("x", 7, {"3"}));
+  g.message(11, value_info("e", 1, {"3"}));
+  g.message(1, node("Pow", {"x", "e"}, {"y"}));
+  g.message(12, value_info("y", 7, {"3"}));
+  const auto graph = read(model(g));
+  ASSERT_TRUE(graph) << graph.error().message();
+  const auto y = interpret(**graph, std::vector<RuntimeValue>{Tensor::i64s(Ints{16777217, 4097, 2}),
+                                                              Tensor::f32s({3}, std::vector<float>{1, 2, 0.5F})});
+  ASSERT_TRUE(y) << y.error().message();
+  const auto values = (*y)[0].tensor().as<int64_t>();
+  EXPECT_EQ(Ints(values.begin(), values.end()), (Ints{16777217, 16785409, 1}));
+}
+
+// Statistics in f32 of an x in f16 may be beyond f16's numbers.
+TEST(OnnxImport, LargeVarianceOfSmallFloats) {
+  WireWriter g;
+  g.message(11, value_info("x", 10, {"1", "1", "2"}));
+  for (std::string_view name : {"s", "b", "m", "v"}) g.message(11, value_info(name, 1, {"1"}));
+  g.message(1, node("BatchNormalization", {"x", "s", "b", "m", "v"}, {"y"}));
+  g.message(12, value_info("y", 10, {"1", "1", "2"}));
+  const auto graph = read(model(g));
+  ASSERT_TRUE(graph) << graph.error().message();
+  Tensor x = *Tensor::allocate(DType::f16, {1, 1, 2});
+  for (int64_t i = 0; i < 2; ++i) Accessor<double>(DType::f16).store(x.mutable_data(), i, static_cast<double>(i + 1));
+  const auto one = [](float v) { return Tensor::f32s({1}, std::vector<float>{v}); };
+  const auto y = interpret(**graph, std::vector<RuntimeValue>{x, one(1000), one(0), one(0), one(1e6F)});
+  ASSERT_TRUE(y) << y.error().message();
+  EXPECT_EQ((*y)[0].tensor().real_at(0), 1);
+  EXPECT_EQ((*y)[0].tensor().real_at(1), 2);
+}
+
+TEST(OnnxImport, WaysToSampleHaveTheNamesOfTheirDomain) {
+  for (const char* mode : {"bilinear", "bicubic", "nearest"}) {
+    WireWriter g, ms, attribute;
+    attribute.text(1, "mode");
+    attribute.text(4, mode);
+    attribute.integer(20, 3);
+    g.message(11, value_info("x", 1, {"1", "1", "2", "2"}));
+    g.message(11, value_info("at", 1, {"1", "2", "2", "2"}));
+    g.message(1, node("GridSample", {"x", "at"}, {"y"}, "com.microsoft", {attribute}));
+    g.message(12, value_info("y", 1, {"1", "1", "2", "2"}));
+    ms.text(1, "com.microsoft");
+    ms.integer(2, 1);
+    WireWriter m = model(g);
+    m.message(8, ms);
+    const auto graph = read(m);
+    EXPECT_TRUE(graph) << mode << ": " << graph.error().message();
+  }
+}
+
+// The number for other keys is one of 64 bits, which f64 cannot hold.
+TEST(OnnxImport, EncodersOfLargeNumbers) {
+  const auto list = [](std::string_view name, int64_t value) {
+    WireWriter a;
+    a.text(1, name);
+    a.integer(8, value);
+    a.integer(20, 7);
+    return a;
+  };
+  WireWriter g, ml;
+  g.message(11, value_info("x", 7, {"2"}));
+  g.message(1, node("LabelEncoder", {"x"}, {"y"}, "ai.onnx.ml",
+                    {list("keys_int64s", 1), list("values_int64s", 5),
+                     integer_attribute("default_int64", 9007199254740993)}));
+  g.message(12, value_info("y", 7, {"2"}));
+  ml.text(1, "ai.onnx.ml");
+  ml.integer(2, 4);
+  WireWriter m = model(g);
+  m.message(8, ml);
+  const auto graph = read(m);
+  ASSERT_TRUE(graph) << graph.error().message();
+  const auto y = interpret(**graph, std::vector<RuntimeValue>{Tensor::i64s(Ints{1, 2})});
+  ASSERT_TRUE(y) << y.error().message();
+  EXPECT_EQ((*y)[0].tensor().as<int64_t>()[0], 5);
+  EXPECT_EQ((*y)[0].tensor().as<int64_t>()[1], 9007199254740993);
+}
+
 // Before opset 7 Add aligned B with an axis of A.
 TEST(OnnxImport, OldBroadcasting) {
   WireWriter g;

@@ -57,6 +57,8 @@ std::string compare(const Tensor& expected, const Tensor& actual, const CaseTole
                            want.imag());
     } else {
       const auto w = static_cast<double>(want), h = static_cast<double>(have);
+      if (!same && !std::is_same_v<N, double> && !tolerance.integers)
+        return fmt::format("element {} is {}, expected {}", i, have, want);
       same = same || (std::isnan(w) && std::isnan(h)) ||
              (std::isfinite(w) && std::isfinite(h) &&
               std::abs(h - w) <= tolerance.absolute + tolerance.relative * std::abs(w));

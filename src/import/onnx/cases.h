@@ -13,6 +13,7 @@ namespace burnish {
 struct CaseTolerance {
   double relative = 1e-3;
   double absolute = 1e-7;
+  bool integers = false;  // they may be off, too; else each bit counts
 };
 
 struct CaseData {
@@ -33,8 +34,8 @@ Result<Case> read_case(const std::string& folder);
 // A TensorProto file as a value, for other uses of such files.
 Result<Tensor> read_tensor_file(const std::string& path);
 
-// Empty when equal: dtype, dims and text exactly, numbers within absolute + relative * |expected|, NaN equal to NaN. Else
-// the first difference in words.
+// Empty when equal: dtype, dims and text exactly, numbers within absolute + relative * |expected| (integers only if
+// the tolerance is for them, too), NaN equal to NaN. Else the first difference in words.
 std::string difference(const RuntimeValue& expected, const RuntimeValue& actual, const CaseTolerance& tolerance = {});
 
 }  // namespace burnish

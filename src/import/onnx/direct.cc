@@ -62,6 +62,10 @@ const AttributeSpec* find_spec(const Operator& op, std::string_view name) {
 
 }  // namespace
 
+bool is_meaningless(const OperatorRow& row, std::string_view attribute) {
+  return Renames{row.attributes}.ignored(attribute);
+}
+
 Status import_direct(NodeContext& c, const OperatorRow& row) {
   const Operator* op = ops::find(row.target);
   if (op == nullptr) {

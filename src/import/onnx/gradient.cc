@@ -166,7 +166,7 @@ Status gradient(NodeContext& c) {
   if (xs.empty() || c.input_count() != xs.size() + zs.size())
     return c.error("there must be one input for each name in xs and zs");
   const auto named = [&](std::string_view name) -> Result<Value*> {
-    Value* value = c.scope().find(name);
+    Value* value = c.scope().find(name).value_or(nullptr);
     if (value == nullptr) return c.error(fmt::format("there is no value '{}'", name));
     if (!value->type().is_ranked_tensor() || !is_float(value->type().dtype))
       return c.error(fmt::format("'{}' is {}, no tensor of real numbers of known rank", name, value->type().text()));

@@ -13,11 +13,11 @@ namespace burnish::onnx {
 
 std::string_view canonical_domain(std::string_view domain) { return domain.empty() ? "ai.onnx" : domain; }
 
-Value* Scope::find(std::string_view name) const {
+std::optional<Value*> Scope::find(std::string_view name) const {
   for (const Scope* s = this; s != nullptr; s = s->parent) {
     if (const auto it = s->values.find(name); it != s->values.end()) return it->second;
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 Result<int64_t> Scope::opset(std::string_view domain) const {
@@ -66,7 +66,7 @@ Status Importer::define(Scope& scope, std::string_view name, Value* value) {
 
 Result<Value*> Importer::resolve(const Scope& scope, std::string_view name) const {
   if (name.empty()) return nullptr;
-  if (Value* value = scope.find(name)) return value;
+  if (const auto value = scope.find(name)) return *value;
   return refused(fmt::format("reads '{}', which nothing before it defines", name), {},
                  "the model is incomplete or its nodes are out of order");
 }
@@ -158,6 +158,7 @@ Status Importer::read_node(const NodeProto& node, Scope& scope) {
     TRY(make_foreign(context, domain));
   } else {
     TRY(context.finish());
+    if (row != nullptr) TRY(context.all_read(*row));
   }
   std::vector<const Node*> made;
   for (auto it = scope.graph->nodes().rbegin(); it != scope.graph->nodes().rend() && it->get() != last; ++it) {
@@ -259,7 +260,7 @@ Status Importer::call_function(const FunctionProto& function, const NodeProto& n
   if (!status) return std::unexpected(std::move(status).error().within(place()));
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i].empty()) continue;
-    Value* value = inner.find(function.outputs[i]);
+    Value* value = inner.find(function.outputs[i]).value_or(nullptr);
     if (value == nullptr) return refused(fmt::format("output '{}' is never defined", function.outputs[i]), place());
     apply_hint(scope, node.outputs[i], value);
     TRY(define(scope, node.outputs[i], value));
@@ -335,7 +336,7 @@ Result<std::unique_ptr<Graph>> Importer::run() {
     if (initialized.contains(input.name)) continue;
     auto type = this->type(input.type, *graph);
     if (!type) return std::unexpected(std::move(type).error().within(fmt::format("input '{}'", input.name)));
-    if (scope.find(input.name) != nullptr) return refused(fmt::format("input '{}' is defined twice", input.name));
+    if (scope.find(input.name)) return refused(fmt::format("input '{}' is defined twice", input.name));
     TRY(define(scope, input.name, graph->add_input(std::string(input.name), *std::move(type))));
   }
   bind_symbols_ = false;

@@ -29,7 +29,8 @@ struct Scope {
   int64_t depth = 0;   // of functions in functions
   int64_t graphs = 0;  // of graphs in nodes
 
-  Value* find(std::string_view name) const;
+  // Nothing where no value has the name; null for an optional input of a function that its caller left out.
+  std::optional<Value*> find(std::string_view name) const;
   Result<int64_t> opset(std::string_view domain) const;
 };
 

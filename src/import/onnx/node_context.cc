@@ -49,7 +49,9 @@ std::optional<Ints> NodeContext::known_ints(std::size_t i) const {
 
 const AttributeProto* NodeContext::attribute(std::string_view name) const {
   const AttributeProto* found = proto_.attribute(name);
-  if (found == nullptr || found->reference.empty()) return found;
+  if (found == nullptr) return nullptr;
+  read_.insert(found->name);
+  if (found->reference.empty()) return found;
   if (!scope_.arguments) return nullptr;
   const auto it = scope_.arguments->find(found->reference);
   return it == scope_.arguments->end() ? nullptr : it->second;
@@ -158,6 +160,24 @@ std::unexpected<Error> NodeContext::error(std::string what, std::string remedy) 
 Status NodeContext::finish() const {
   if (error_) return std::unexpected(*error_);
   return builder_.finish();
+}
+
+Status NodeContext::all_read(const OperatorRow& row) const {
+  for (const AttributeProto& a : proto_.attributes)
+    if (!read_.contains(a.name) && !is_meaningless(row, a.name))
+      return error(fmt::format("attribute '{}' is not supported", a.name));
+  return {};
+}
+
+Status need_inputs(const NodeContext& c, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) TRY(need_inputs(c, {i}));
+  return {};
+}
+
+Status need_inputs(const NodeContext& c, std::initializer_list<std::size_t> inputs) {
+  for (const std::size_t i : inputs)
+    if (!c.has(i)) return c.error(fmt::format("input {} is missing", i));
+  return {};
 }
 
 }  // namespace burnish::onnx

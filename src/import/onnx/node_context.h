@@ -3,6 +3,7 @@
 
 #include <initializer_list>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@
 namespace burnish::onnx {
 
 class Importer;
+struct OperatorRow;
 struct Scope;
 
 class NodeContext {
@@ -77,6 +79,8 @@ class NodeContext {
   std::unexpected<Error> error(std::string what, std::string remedy = {}) const;
   // The first failure of attributes or builder.
   Status finish() const;
+  // A failure when an attribute was given that nobody asked for, but for those that the row calls meaningless.
+  Status all_read(const OperatorRow& row) const;
 
   Importer& importer() { return importer_; }
   Scope& scope() { return scope_; }
@@ -93,7 +97,12 @@ class NodeContext {
   std::vector<Value*> inputs_, outputs_;
   Builder& builder_;
   std::optional<Error> error_;
+  mutable std::set<std::string_view> read_;  // attributes that were asked for
 };
+
+// A failure unless the node has its first `count` inputs, or those that are listed.
+Status need_inputs(const NodeContext& c, std::size_t count);
+Status need_inputs(const NodeContext& c, std::initializer_list<std::size_t> inputs);
 
 using Handler = Status (*)(NodeContext&);
 
@@ -103,13 +112,18 @@ struct OperatorRow {
   int since;
   Handler handler;          // null: the node becomes `target` with its operands and results as they are
   std::string_view target;  // an operator of the catalogue; the node is foreign while there is none
-  // How attributes differ: "theirs>ours", "-theirs" (meaningless here), "ours=TEXT" (given where theirs is absent).
+  // How attributes differ: "theirs>ours", "-theirs" (meaningless here), "ours=TEXT" (given where theirs is absent). With
+  // a handler: "-theirs" alone, of those that it has no need to read. What nobody reads is refused.
   std::string_view attributes = {};
 };
 
 // Null when there is no row.
 const OperatorRow* find_row(std::string_view domain, std::string_view op_type, int64_t opset);
 Status import_direct(NodeContext& context, const OperatorRow& row);
+bool is_meaningless(const OperatorRow& row, std::string_view attribute);
+
+// A handler of two domains.
+Status grid_sample(NodeContext& context);
 
 // One table per file operators_*.cc.
 std::span<const OperatorRow> elementwise_rows();

@@ -57,7 +57,7 @@ Status prelu(NodeContext& c) {
 constexpr OperatorRow kRows[] = {
     {"Relu", 1, nullptr, "relu", "-consumed_inputs"},
     {"LeakyRelu", 1, nullptr, "leaky_relu", "-consumed_inputs, alpha=0.01"},
-    {"PRelu", 1, prelu, {}},
+    {"PRelu", 1, prelu, {}, "-consumed_inputs"},
     {"Elu", 1, nullptr, "elu", "-consumed_inputs, alpha=1.0"},
     {"Selu", 6, nullptr, "selu", "alpha=1.67326319217681884765625, gamma=1.05070102214813232421875"},
     {"Selu", 1, nullptr, "selu", "-consumed_inputs, alpha=1.6732, gamma=1.0507"},

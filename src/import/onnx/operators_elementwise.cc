@@ -3,8 +3,6 @@
 #include <cmath>
 #include <limits>
 
-#include <fmt/format.h>
-
 #include "import/onnx/node_context.h"
 
 namespace burnish::onnx {
@@ -20,13 +18,6 @@ Result<Value*> align_legacy(NodeContext& c) {
   Ints axes;
   for (int64_t i = start + rank_b; i < rank_a; ++i) axes.push_back(i - start);
   return axes.empty() ? b : c.op("unsqueeze", {b}, {{"axes", axes}});
-}
-
-Status need_inputs(NodeContext& c, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    if (!c.has(i)) return c.error(fmt::format("input {} is missing", i));
-  }
-  return {};
 }
 
 // The row's target is found again by name, so that one handler serves all binary operators.
@@ -45,12 +36,13 @@ Status legacy(NodeContext& c) {
 constexpr char kAdd[] = "add", kSub[] = "sub", kMul[] = "mul", kDiv[] = "div", kAnd[] = "logical_and",
                kOr[] = "logical_or", kXor[] = "logical_xor", kEq[] = "eq", kLt[] = "lt", kGt[] = "gt";
 
-// The exponent may have another dtype than the base, whose dtype the result has.
+// The exponent may have another dtype than the base, whose dtype the result has. Integers to a float are real numbers cut
+// off: f32 would round the integers themselves.
 Status power(NodeContext& c) {
   TRY(need_inputs(c, 2));
   Value* exponent = c.opset() < 7 ? TRY(align_legacy(c)) : c.in(1);
   if (is_integer(c.dtype(0)) && is_float(c.dtype(1))) {
-    c.give(c.cast(c.op("pow", {c.cast(c.in(0), c.dtype(1)), exponent}), c.dtype(0)));
+    c.give(c.cast(c.op("pow", {c.cast(c.in(0), DType::f64), c.cast(exponent, DType::f64)}), c.dtype(0)));
   } else {
     c.give(c.op("pow", {c.in(0), c.cast(exponent, c.dtype(0))}));
   }
@@ -163,10 +155,10 @@ constexpr OperatorRow kRows[] = {
     {"BitwiseNot", 18, nullptr, "bit_not"},
     {"IsNaN", 9, nullptr, "is_nan"},
     {"IsInf", 10, is_infinite, {}},
-    {"Add", 1, legacy<kAdd>, {}},
-    {"Sub", 1, legacy<kSub>, {}},
-    {"Mul", 1, legacy<kMul>, {}},
-    {"Div", 1, legacy<kDiv>, {}},
+    {"Add", 1, legacy<kAdd>, {}, "-consumed_inputs"},
+    {"Sub", 1, legacy<kSub>, {}, "-consumed_inputs"},
+    {"Mul", 1, legacy<kMul>, {}, "-consumed_inputs"},
+    {"Div", 1, legacy<kDiv>, {}, "-consumed_inputs"},
     {"Pow", 1, power, {}},
     {"Mod", 10, modulo, {}},
     {"And", 1, legacy<kAnd>, {}},
@@ -182,11 +174,11 @@ constexpr OperatorRow kRows[] = {
     {"BitwiseXor", 18, nullptr, "bit_xor"},
     {"BitShift", 11, bit_shift, {}},
     {"Where", 9, nullptr, "select"},
-    {"Sum", 1, variadic<kAdd>, {}},
-    {"Max", 1, variadic<kMax>, {}},
-    {"Min", 1, variadic<kMin>, {}},
-    {"Mean", 1, mean, {}},
-    {"Clip", 1, clip, {}},
+    {"Sum", 1, variadic<kAdd>, {}, "-consumed_inputs"},
+    {"Max", 1, variadic<kMax>, {}, "-consumed_inputs"},
+    {"Min", 1, variadic<kMin>, {}, "-consumed_inputs"},
+    {"Mean", 1, mean, {}, "-consumed_inputs"},
+    {"Clip", 1, clip, {}, "-consumed_inputs"},
 };
 
 }  // namespace

@@ -7,13 +7,6 @@
 namespace burnish::onnx {
 namespace {
 
-Status need_inputs(NodeContext& c, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    if (!c.has(i)) return c.error(fmt::format("input {} is missing", i));
-  }
-  return {};
-}
-
 Status gather_elements(NodeContext& c) {
   TRY(need_inputs(c, 2));
   c.give(c.op("gather_elements", {c.in(0), c.in(1)}, {{"axis", c.integer("axis", 0)}}));
@@ -122,18 +115,6 @@ Status resize(NodeContext& c) {
   return {};
 }
 
-Status grid_sample(NodeContext& c) {
-  TRY(need_inputs(c, 2));
-  std::string mode = c.string("mode", c.opset() < 20 ? "bilinear" : "linear");
-  if (mode == "bilinear") mode = "linear";
-  if (mode == "bicubic") mode = "cubic";
-  c.give(c.op("grid_sample", {c.in(0), c.in(1)},
-              {{"mode", mode},
-               {"padding", c.string("padding_mode", "zeros")},
-               {"align_corners", c.integer("align_corners", 0)}}));
-  return {};
-}
-
 // Opset 16 moved pixels by half of one unless told otherwise.
 Status roi_align(NodeContext& c) {
   TRY(need_inputs(c, 3));
@@ -176,6 +157,18 @@ constexpr OperatorRow kRows[] = {
 };
 
 }  // namespace
+
+Status grid_sample(NodeContext& c) {
+  TRY(need_inputs(c, 2));
+  std::string mode = c.string("mode", c.opset() < 20 ? "bilinear" : "linear");
+  if (mode == "bilinear") mode = "linear";
+  if (mode == "bicubic") mode = "cubic";
+  c.give(c.op("grid_sample", {c.in(0), c.in(1)},
+              {{"mode", mode},
+               {"padding", c.string("padding_mode", "zeros")},
+               {"align_corners", c.integer("align_corners", 0)}}));
+  return {};
+}
 
 std::span<const OperatorRow> index_rows() { return kRows; }
 

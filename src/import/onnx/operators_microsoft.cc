@@ -10,13 +10,6 @@
 namespace burnish::onnx {
 namespace {
 
-Status need_inputs(NodeContext& c, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    if (!c.has(i)) return c.error(fmt::format("input {} is missing", i));
-  }
-  return {};
-}
-
 Value* add(NodeContext& c, Value* a, Value* b) { return b == nullptr ? a : c.op("add", {a, b}); }
 Value* mul(NodeContext& c, Value* a, double b) { return b == 1 ? a : c.op("mul", {a, c.number(a, b)}); }
 
@@ -223,6 +216,8 @@ Status attention(NodeContext& c) {
   enum { input, weights, bias, mask, past, attention_bias };
   TRY(need_inputs(c, 2));
   if (c.integer("do_rotary", 0) != 0) return c.error("rotary embeddings within Attention are not supported");
+  if (c.integer("past_present_share_buffer", 0) != 0)
+    return c.error("one buffer for past and present (past_present_share_buffer) is not supported");
   const Dims x = TRY(c.dims(input)), w = TRY(c.dims(weights));
   if (x.size() != 3 || w.size() != 2) return c.error("the input must be [batch, length, width], the weights a matrix");
   Ints widths = c.ints("qkv_hidden_sizes");
@@ -302,6 +297,8 @@ Status rotary(NodeContext& c) {
     Value* steps = c.op("iota", {}, {{"shape", Dims{1, length}}, {"axis", int64_t{1}}, {"dtype", DType::i64}});
     at = c.op("broadcast", {c.op("add", {steps, c.cast(at, DType::i64)})}, {{"shape", Dims{batch, length}}});
   }
+  if (c.real("scale", 1) != 1 || c.integer("is_packed_batching", 0) != 0)
+    return c.error("attribute 'scale' is not 1, or 'is_packed_batching' not 0");
   int64_t heads = c.integer("num_heads", 0);
   if (x.size() == 3 && heads == 0) {
     // The tables tell the width of a head.
@@ -317,7 +314,7 @@ Status rotary(NodeContext& c) {
 }
 
 constexpr OperatorRow kRows[] = {
-    {"FusedConv", 1, fused_conv, {}},
+    {"FusedConv", 1, fused_conv, {}, "-kernel_shape"},
     {"FusedGemm", 1, fused_gemm, {}},
     {"FusedMatMul", 1, fused_matmul, {}},
     {"TransposeMatMul", 1, fused_matmul, {}},
@@ -327,12 +324,12 @@ constexpr OperatorRow kRows[] = {
     {"QuickGelu", 1, quick_gelu, {}},
     {"SkipLayerNormalization", 1, skip_layer_norm, {}},
     {"SkipSimplifiedLayerNormalization", 1, skip_rms_norm, {}},
-    {"EmbedLayerNormalization", 1, embed_layer_norm, {}},
-    {"Attention", 1, attention, {}},
-    {"MultiHeadAttention", 1, multi_head_attention, {}},
+    {"EmbedLayerNormalization", 1, embed_layer_norm, {}, "-mask_index_type"},
+    {"Attention", 1, attention, {}, "-mask_filter_value, -rotary_embedding_dim"},
+    {"MultiHeadAttention", 1, multi_head_attention, {}, "-mask_filter_value"},
     {"RotaryEmbedding", 1, rotary, {}},
     {"Trilu", 1, nullptr, "trilu"},
-    {"GridSample", 1, nullptr, "grid_sample", "padding_mode>padding"},
+    {"GridSample", 1, grid_sample, {}},
 };
 
 }  // namespace

@@ -1,18 +1,9 @@
 // Quantised operators of ONNX Runtime (domain com.microsoft): quantize and dequantize around plain operators.
 
-#include <fmt/format.h>
-
 #include "import/onnx/node_context.h"
 
 namespace burnish::onnx {
 namespace {
-
-Status need_inputs(NodeContext& c, std::initializer_list<std::size_t> inputs) {
-  for (std::size_t i : inputs) {
-    if (!c.has(i)) return c.error(fmt::format("input {} is missing", i));
-  }
-  return {};
-}
 
 Value* scalar(NodeContext& c, Value* v) {
   if (v == nullptr || !v->type().is_ranked_tensor() || v->type().rank() != 1 || !(v->type().dims[0] == Dim(1)))
@@ -246,7 +237,7 @@ constexpr OperatorRow kRows[] = {
     {"QGemm", 1, gemm, {}},
     {"DynamicQuantizeMatMul", 1, dynamic_matmul, {}},
     {"MatMulIntegerToFloat", 1, matmul_to_float, {}},
-    {"MatMulNBits", 1, matmul_bits, {}},
+    {"MatMulNBits", 1, matmul_bits, {}, "-accuracy_level"},
 };
 
 }  // namespace

@@ -46,8 +46,11 @@ Result<Tensor> fallback(NodeContext& c, DType dtype) {
     t.mutable_as<std::string>()[0] = c.string("default_string", "_Unused");
     return t;
   }
-  const bool real = is_float(dtype);
-  return Tensor::scalar(dtype, real ? c.real("default_float", 0) : static_cast<double>(c.integer("default_int64", -1)));
+  if (is_float(dtype)) return Tensor::scalar(dtype, c.real("default_float", 0));
+  const int64_t otherwise = c.integer("default_int64", -1);
+  if (dtype == DType::i64) t.mutable_as<int64_t>()[0] = otherwise;
+  else t = Tensor::scalar(dtype, static_cast<double>(otherwise));
+  return t;
 }
 
 Status label_encoder(NodeContext& c) {
@@ -314,9 +317,13 @@ Status category_mapper(NodeContext& c) {
 
 Status feature_vectorizer(NodeContext& c) {
   std::vector<Value*> parts;
+  TRY(need_inputs(c, c.input_count()));
+  const Ints widths = c.ints("inputdimensions");
   for (std::size_t i = 0; i < c.input_count(); ++i) {
-    if (!c.has(i)) return c.error(fmt::format("input {} is missing", i));
     Dims dims = TRY(c.dims(i));
+    if (!dims.empty() && i < widths.size() && equal(dims.back(), Dim(widths[i])) == Truth::no)
+      return c.error(fmt::format("attribute 'inputdimensions' says {} of input {}, whose features are {}", widths[i], i,
+                                 dims.back().text()));
     Value* x = c.cast(c.in(i), DType::f32);
     if (dims.size() == 1) x = c.op("reshape", {x}, {{"shape", Dims{1, dims[0]}}});
     else if (dims.size() != 2) return c.error("inputs must be [n, features]");
@@ -391,20 +398,20 @@ Status svm_regressor(NodeContext& c) {
 constexpr OperatorRow kRows[] = {
     {"ArrayFeatureExtractor", 1, array_feature_extractor, {}},
     {"Binarizer", 1, binarizer, {}},
-    {"LabelEncoder", 1, label_encoder, {}},
-    {"CategoryMapper", 1, category_mapper, {}},
+    {"LabelEncoder", 1, label_encoder, {}, "-default_float, -default_int64, -default_string"},
+    {"CategoryMapper", 1, category_mapper, {}, "-default_int64, -default_string"},
     {"DictVectorizer", 1, dict_vectorizer, {}},
     {"FeatureVectorizer", 1, feature_vectorizer, {}},
-    {"Imputer", 1, imputer, {}},
-    {"LinearClassifier", 1, linear_classifier, {}},
+    {"Imputer", 1, imputer, {}, "-replaced_value_float, -replaced_value_int64"},
+    {"LinearClassifier", 1, linear_classifier, {}, "-multi_class"},
     {"LinearRegressor", 1, linear_regressor, {}},
     {"Normalizer", 1, normalizer, {}},
     {"OneHotEncoder", 1, one_hot_encoder, {}},
-    {"SVMRegressor", 1, svm_regressor, {}},
+    {"SVMRegressor", 1, svm_regressor, {}, "-kernel_type, -kernel_params"},
     {"Scaler", 1, scaler, {}},
-    {"TreeEnsemble", 5, tree_ensemble, {}},
-    {"TreeEnsembleClassifier", 1, tree_classifier, {}},
-    {"TreeEnsembleRegressor", 1, tree_regressor, {}},
+    {"TreeEnsemble", 5, tree_ensemble, {}, "-nodes_hitrates"},
+    {"TreeEnsembleClassifier", 1, tree_classifier, {}, "-nodes_hitrates, -nodes_hitrates_as_tensor"},
+    {"TreeEnsembleRegressor", 1, tree_regressor, {}, "-nodes_hitrates, -nodes_hitrates_as_tensor"},
     {"ZipMap", 1, zip_map, {}},
 };
 

@@ -9,13 +9,6 @@
 namespace burnish::onnx {
 namespace {
 
-Status need_inputs(NodeContext& c, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    if (!c.has(i)) return c.error(fmt::format("input {} is missing", i));
-  }
-  return {};
-}
-
 // How many spatial axes: from the weights, the input, or the kernel attribute.
 Result<std::size_t> spatial_rank(NodeContext& c, std::initializer_list<std::size_t> inputs) {
   for (std::size_t i : inputs) {
@@ -214,7 +207,7 @@ constexpr OperatorRow kRows[] = {
     {"GlobalLpPool", 1, nullptr, "global_lp_pool"},
     {"MaxUnpool", 9, max_unpool, {}},
     {"MatMul", 1, mat_mul, {}},
-    {"Gemm", 1, gemm, {}},
+    {"Gemm", 1, gemm, {}, "-broadcast"},
     {"MatMulInteger", 10, matmul_integer, {}},
     {"ConvInteger", 10, conv_integer, {}},
     {"Einsum", 12, nullptr, "einsum"},

@@ -7,37 +7,33 @@
 namespace burnish::onnx {
 namespace {
 
-Status need_inputs(NodeContext& c, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    if (!c.has(i)) return c.error(fmt::format("input {} is missing", i));
-  }
-  return {};
-}
-
 // Statistics and parameters may have another float dtype than x, which the result has.
 Status batch_norm(NodeContext& c) {
   TRY(need_inputs(c, 5));
-  if (c.opset() < 9 && c.integer("spatial", 1) == 0)
-    return c.error("statistics per activation (spatial = 0) are not supported");
+  if (c.integer("spatial", 1) == 0) return c.error("statistics per activation (spatial = 0) are not supported");
   const bool inference = c.opset() >= 14  ? c.integer("training_mode", 0) == 0
                          : c.opset() >= 7 ? !c.wanted(1)
                                           : c.integer("is_test", 0) != 0 || !c.wanted(1);
-  const double epsilon = c.real("epsilon", 1e-5);
+  const double epsilon = c.real("epsilon", 1e-5), momentum = c.real("momentum", 0.9);
   if (inference) {
-    const DType dtype = c.dtype(0);
-    c.give(
-        c.op("batch_norm",
-             {c.in(0), c.cast(c.in(1), dtype), c.cast(c.in(2), dtype), c.cast(c.in(3), dtype), c.cast(c.in(4), dtype)},
-             {{"epsilon", epsilon}}));
+    c.give(c.op("batch_norm", {c.in(0), c.in(1), c.in(2), c.in(3), c.in(4)}, {{"epsilon", epsilon}}));
     return {};
   }
-  c.give_all("batch_norm_training", c.inputs(), {{"epsilon", epsilon}, {"momentum", c.real("momentum", 0.9)}},
-             c.output_count());
+  c.give_all("batch_norm_training", c.inputs(), {{"epsilon", epsilon}, {"momentum", momentum}}, c.output_count());
   return {};
+}
+
+// Statistics are computed in f32, or in f64 where x is.
+Status check_stash_type(NodeContext& c) {
+  if (!c.has_attribute("stash_type")) return {};
+  const DType stash = TRY(c.dtype_attribute("stash_type"));
+  if (stash == DType::f32 || stash == c.dtype(0)) return {};
+  return c.error(fmt::format("statistics in {} (stash_type) are not supported", name(stash)));
 }
 
 Status layer_norm(NodeContext& c) {
   TRY(need_inputs(c, 1));
+  TRY(check_stash_type(c));
   if (c.input_count() > 3) return c.error("layer norm takes at most 3 inputs");
   Value* operands[] = {c.in(0), c.cast(c.in(1), c.dtype(0)), c.cast(c.in(2), c.dtype(0))};
   c.give_all("layer_norm", std::span(operands, c.input_count()),
@@ -47,6 +43,7 @@ Status layer_norm(NodeContext& c) {
 
 Status rms_norm(NodeContext& c) {
   TRY(need_inputs(c, 2));
+  TRY(check_stash_type(c));
   c.give(c.op("rms_norm", {c.in(0), c.cast(c.in(1), c.dtype(0))},
               {{"axis", c.integer("axis", -1)}, {"epsilon", c.real("epsilon", 1e-5)}}));
   return {};
@@ -55,6 +52,7 @@ Status rms_norm(NodeContext& c) {
 // Opset 18 had scale and bias per group; 21 made them per channel.
 Status group_norm(NodeContext& c) {
   TRY(need_inputs(c, 3));
+  TRY(check_stash_type(c));
   const int64_t groups = c.integer("num_groups", 0);
   Value *scale = c.in(1), *bias = c.in(2);
   if (groups < 1) return c.error("attribute 'num_groups' must be positive");
@@ -81,7 +79,7 @@ Status mean_variance(NodeContext& c) {
 }
 
 constexpr OperatorRow kRows[] = {
-    {"BatchNormalization", 1, batch_norm, {}},
+    {"BatchNormalization", 1, batch_norm, {}, "-consumed_inputs"},
     {"InstanceNormalization", 1, nullptr, "instance_norm", "-consumed_inputs, epsilon=1e-05"},
     {"LayerNormalization", 17, layer_norm, {}},
     {"RMSNormalization", 23, rms_norm, {}},

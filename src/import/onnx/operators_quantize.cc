@@ -1,18 +1,9 @@
 // Quantised forms: everything becomes quantize and dequantize around plain operators.
 
-#include <fmt/format.h>
-
 #include "import/onnx/node_context.h"
 
 namespace burnish::onnx {
 namespace {
-
-Status need_inputs(NodeContext& c, std::initializer_list<std::size_t> inputs) {
-  for (std::size_t i : inputs) {
-    if (!c.has(i)) return c.error(fmt::format("input {} is missing", i));
-  }
-  return {};
-}
 
 // One element per column, as a scale that broadcasts, or a scalar.
 Value* as_scalar(NodeContext& c, Value* v) {
@@ -32,7 +23,7 @@ std::pair<Value*, Value*> scale_of(NodeContext& c) {
 Status quantize(NodeContext& c) {
   TRY(need_inputs(c, {0, 1}));
   DType dtype = c.has(2) ? c.dtype(2) : DType::u8;
-  if (!c.has(2) && c.integer("output_dtype", 0) != 0) dtype = TRY(c.dtype_attribute("output_dtype"));
+  if (c.integer("output_dtype", 0) != 0 && !c.has(2)) dtype = TRY(c.dtype_attribute("output_dtype"));
   const auto [scale, zero] = scale_of(c);
   c.give(c.op("quantize", {c.in(0), scale, zero},
               {{"axis", c.integer("axis", 1)},
@@ -115,11 +106,11 @@ Status qlinear_conv(NodeContext& c) {
 }
 
 constexpr OperatorRow kRows[] = {
-    {"QuantizeLinear", 10, quantize, {}},
+    {"QuantizeLinear", 10, quantize, {}, "-precision"},  // of the division, which is in f32
     {"DequantizeLinear", 10, dequantize, {}},
     {"DynamicQuantizeLinear", 11, dynamic_quantize, {}},
     {"QLinearMatMul", 10, qlinear_matmul, {}},
-    {"QLinearConv", 10, qlinear_conv, {}},
+    {"QLinearConv", 10, qlinear_conv, {}, "-kernel_shape"},  // the weights have it
 };
 
 }  // namespace

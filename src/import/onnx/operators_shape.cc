@@ -10,13 +10,8 @@
 namespace burnish::onnx {
 namespace {
 
-Status need_input(NodeContext& c, std::size_t i = 0) {
-  if (c.has(i)) return {};
-  return c.error(fmt::format("input {} is missing", i));
-}
-
 Status reshape(NodeContext& c) {
-  TRY(need_input(c));
+  TRY(need_inputs(c, 1));
   Value* shape = c.opset() < 5 ? c.i64s(c.ints("shape")) : c.in(1);
   if (shape == nullptr) return c.error("the shape is missing");
   c.give(c.op("dynamic_reshape", {c.in(0), shape}, {{"allow_zero", c.integer("allowzero", 0)}}));
@@ -24,7 +19,7 @@ Status reshape(NodeContext& c) {
 }
 
 Status transpose(NodeContext& c) {
-  TRY(need_input(c));
+  TRY(need_inputs(c, 1));
   Ints permutation = c.ints("perm");
   if (!c.has_attribute("perm")) {
     const int64_t rank = TRY(c.rank(0));
@@ -36,7 +31,7 @@ Status transpose(NodeContext& c) {
 
 // Axes: an attribute, from opset 13 on an operand. `ours` has an attribute form, `dynamic` an operand form.
 Status squeeze(NodeContext& c) {
-  TRY(need_input(c));
+  TRY(need_inputs(c, 1));
   if (c.opset() < 13 && c.has_attribute("axes")) c.give(c.op("dynamic_squeeze", {c.in(0), c.i64s(c.ints("axes"))}));
   else if (c.has(1)) c.give(c.op("dynamic_squeeze", {c.in(0), c.in(1)}));
   else c.give(c.op("dynamic_squeeze", {c.in(0)}));
@@ -44,7 +39,7 @@ Status squeeze(NodeContext& c) {
 }
 
 Status unsqueeze(NodeContext& c) {
-  TRY(need_input(c));
+  TRY(need_inputs(c, 1));
   Value* axes = c.opset() < 13 ? c.i64s(c.ints("axes")) : c.in(1);
   if (axes == nullptr) return c.error("the axes are missing");
   c.give(c.op("dynamic_unsqueeze", {c.in(0), axes}));
@@ -52,8 +47,7 @@ Status unsqueeze(NodeContext& c) {
 }
 
 Status tile(NodeContext& c) {
-  TRY(need_input(c));
-  TRY(need_input(c, 1));
+  TRY(need_inputs(c, 2));
   if (c.opset() >= 6) {
     c.give(c.op("dynamic_tile", {c.in(0), c.in(1)}));
     return {};
@@ -69,10 +63,9 @@ Status tile(NodeContext& c) {
 }
 
 Status slice(NodeContext& c) {
-  TRY(need_input(c));
+  TRY(need_inputs(c, 1));
   if (c.opset() >= 10) {
-    TRY(need_input(c, 1));
-    TRY(need_input(c, 2));
+    TRY(need_inputs(c, 3));
     c.give(c.op("dynamic_slice", {c.in(0), c.in(1), c.in(2), c.in(3), c.in(4)}));
     return {};
   }
@@ -85,15 +78,16 @@ Status slice(NodeContext& c) {
 
 Status concat(NodeContext& c) {
   if (c.input_count() == 0) return c.error("has no inputs");
-  for (std::size_t i = 0; i < c.input_count(); ++i) TRY(need_input(c, i));
+  TRY(need_inputs(c, c.input_count()));
   c.give(c.op("concat", c.inputs(), {{"axis", c.integer("axis", 1)}}));
   return {};
 }
 
 Status split(NodeContext& c) {
-  TRY(need_input(c));
+  TRY(need_inputs(c, 1));
   const int64_t axis = c.integer("axis", 0);
   const auto count = static_cast<int64_t>(c.output_count());
+  if (c.integer("num_outputs", count) != count) return c.error("attribute 'num_outputs' is not the number of outputs");
   std::optional<Ints> sizes;
   if (c.opset() < 13) {
     if (c.has_attribute("split")) sizes = c.ints("split");
@@ -105,7 +99,6 @@ Status split(NodeContext& c) {
     c.give_all("split", {{c.in(0)}}, {{"axis", axis}, {"sizes", to_dims(*sizes)}}, c.output_count());
     return {};
   }
-  if (c.integer("num_outputs", count) != count) return c.error("attribute 'num_outputs' is not the number of outputs");
   Value* operands[] = {c.in(0), c.in(1)};
   c.give_all("split_by", std::span(operands, c.has(1) ? 2 : 1), {{"axis", axis}, {"num_outputs", count}},
              c.output_count());
@@ -114,13 +107,14 @@ Status split(NodeContext& c) {
 
 // `paddings` in opset 1, `pads` in 2, operands from 11 on.
 Status pad(NodeContext& c) {
-  TRY(need_input(c));
+  TRY(need_inputs(c, 1));
   const std::string mode = c.string("mode", "constant");
   Value *pads = c.in(1), *value = c.in(2), *axes = c.in(3);
   if (c.opset() < 11) {
     const Ints amounts = c.ints(c.opset() < 2 ? "paddings" : "pads");
     pads = c.i64s(amounts);
-    value = mode == "constant" ? c.number(c.in(0), c.real("value", 0)) : nullptr;
+    const double fill = c.real("value", 0);
+    value = mode == "constant" ? c.number(c.in(0), fill) : nullptr;
     axes = nullptr;
   }
   if (pads == nullptr) return c.error("the amounts are missing");
@@ -132,13 +126,13 @@ Status pad(NodeContext& c) {
 }
 
 Status flatten(NodeContext& c) {
-  TRY(need_input(c));
+  TRY(need_inputs(c, 1));
   c.give(c.op("flatten", {c.in(0)}, {{"axis", c.integer("axis", 1)}}));
   return {};
 }
 
 Status shape_of(NodeContext& c) {
-  TRY(need_input(c));
+  TRY(need_inputs(c, 1));
   AttributeMap attributes = {{"start", c.integer("start", 0)}};
   if (c.has_attribute("end")) attributes.emplace("end", c.integer("end", 0));
   c.give(c.op("shape_of", {c.in(0)}, std::move(attributes)));
@@ -146,7 +140,7 @@ Status shape_of(NodeContext& c) {
 }
 
 Status constant_of_shape(NodeContext& c) {
-  TRY(need_input(c));
+  TRY(need_inputs(c, 1));
   Tensor value = c.has_attribute("value") ? TRY(c.tensor("value")) : Tensor::scalar(DType::f32, 0);
   if (value.elements() != 1) return c.error(fmt::format("the value has {} elements, not one", value.elements()));
   c.give(c.op("fill", {c.in(0)}, {{"value", value.reshaped({})}}));
@@ -178,25 +172,24 @@ Status cast_to(NodeContext& c, DType dtype) {
 }
 
 Status cast(NodeContext& c) {
-  TRY(need_input(c));
+  TRY(need_inputs(c, 1));
   return cast_to(c, TRY(cast_target(c)));
 }
 
 Status cast_like(NodeContext& c) {
-  TRY(need_input(c));
-  TRY(need_input(c, 1));
+  TRY(need_inputs(c, 2));
   return cast_to(c, c.dtype(1));
 }
 
 Status identity(NodeContext& c) {
-  TRY(need_input(c));
+  TRY(need_inputs(c, 1));
   c.give(c.in(0));
   return {};
 }
 
 // Where training is asked for, elements are left out at random and the others grow by as much. The mask says what was kept.
 Status dropout(NodeContext& c) {
-  TRY(need_input(c));
+  TRY(need_inputs(c, 1));
   Value* training = c.opset() >= 12 ? c.in(2) : nullptr;
   if (const Tensor* known = c.constant(2); training != nullptr && known != nullptr) {
     if (known->elements() != 1 || known->dtype() != DType::boolean) return c.error("training_mode is not one bool");
@@ -224,7 +217,7 @@ Status dropout(NodeContext& c) {
 }
 
 constexpr OperatorRow kRows[] = {
-    {"Reshape", 1, reshape, {}},
+    {"Reshape", 1, reshape, {}, "-consumed_inputs"},
     {"Transpose", 1, transpose, {}},
     {"Squeeze", 1, squeeze, {}},
     {"Unsqueeze", 1, unsqueeze, {}},
@@ -243,7 +236,7 @@ constexpr OperatorRow kRows[] = {
     {"CastLike", 15, cast_like, {}},
     {"BitCast", 26, nullptr, "bitcast", "to>dtype"},
     {"Identity", 1, identity, {}},
-    {"Dropout", 1, dropout, {}},
+    {"Dropout", 1, dropout, {}, "-consumed_inputs, -ratio, -is_test, -seed"},
     {"SpaceToDepth", 1, nullptr, "space_to_depth", "blocksize>block"},
     {"DepthToSpace", 1, nullptr, "depth_to_space", "blocksize>block"},
     {"CenterCropPad", 18, nullptr, "center_crop_pad"},

@@ -23,7 +23,7 @@ struct Shape {
   std::size_t rank;
   Dim queries, keys;
   int64_t depth, width;  // of a key, of a value
-  bool causal;
+  bool causal, masked;
   double scale;
 };
 
@@ -44,6 +44,7 @@ Result<Shape> shape_of(const Problem& problem) {
   s.depth = *depth;
   s.width = *width;
   s.causal = integer(problem.attributes, "causal", 0) != 0;
+  s.masked = integer(problem.attributes, "masked", 0) != 0;
   s.scale = real(problem.attributes, "scale", 1.0 / std::sqrt(static_cast<double>(*depth)));
   return s;
 }
@@ -344,7 +345,11 @@ class AttentionEmitter {
       llvm::Value* place = frame_.advance(scores, j);
       llvm::Value* seen = b_.CreateICmpSLT(b_.CreateAdd(splat(j), lane_numbers()), splat(limit));
       llvm::Value* x = load(place);
-      if (bias) x = b_.CreateFAdd(x, bias_vector(bias, j, seen));
+      if (bias) {
+        llvm::Value* added = bias_vector(bias, j, seen);
+        x = b_.CreateFAdd(x, added);
+        if (s_.masked) x = b_.CreateSelect(b_.CreateFCmpOLE(added, splat(real(-1e30))), added, x);
+      }
       x = b_.CreateSelect(seen, x, lowest);
       store(x, place);
       m[0] = e_.combine(Reduction::max, DType::f32, m[0], x);
