@@ -301,7 +301,8 @@ def recurrent(gates):
         for d in range(count):
             alpha, beta = attributes.get("activation_alpha", [0])[0], attributes.get("activation_beta", [0])[0]
             f = [activation(n, alpha, beta) for n in names[d * each:(d + 1) * each]]
-            f = [lambda v, g=g: g(np.clip(v, -clip, clip)) for g in f]
+            # The cell on its way to h is no gate's input.
+            f = [g if i == 2 else lambda v, g=g: g(np.clip(v, -clip, clip)) for i, g in enumerate(f)]
             wd, rd = w[d].astype(np.float64), r[d].astype(np.float64)
             wb, rb = np.split(b[d].astype(np.float64), 2)
             peephole = np.split(p[d].astype(np.float64), 3) if p is not None else [0, 0, 0]

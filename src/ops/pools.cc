@@ -72,15 +72,16 @@ Result<Values> decompose_average_pool(DecomposeContext& n) {
   if (window.pads())
     return c.done({c.op("pool", {n.in(0)}, pool_attributes(window, "average", ceil, n.integer("count_include_pad")))});
   Window of_ones = window;
-  Value* y = padded(c, n.in(0), window, 0);
+  const DType dtype = n.type(0).dtype;
+  Value* y = padded(c, c.cast(n.in(0), wide(dtype)), window, 0);
   y = c.op("pool", {y}, pool_attributes(window, "average", ceil, 1));
-  if (n.integer("count_include_pad") != 0) return c.done({y});
+  if (n.integer("count_include_pad") != 0) return c.done({c.cast(y, dtype)});
   // The share of each window that is data.
   Dims shape = n.type(0).dims;
   shape[0] = shape[1] = 1;
-  Value* share = padded(c, c.broadcast(c.number(n.in(0), 1), shape), of_ones, 0);
+  Value* share = padded(c, c.broadcast(c.number(y, 1), shape), of_ones, 0);
   share = c.op("pool", {share}, pool_attributes(of_ones, "average", ceil, 1));
-  return c.done({c.div(y, share)});
+  return c.done({c.cast(c.div(y, share), dtype)});
 }
 
 // p-norm; as the average of |x|^p times the size of the window, whose padding is made explicit so that it counts.

@@ -161,7 +161,10 @@ class Direction {
 
  private:
   Value* gate(Compose& c, Value* x, int64_t which) { return c.slice(x, 1, s_.hidden * which, s_.hidden); }
-  Value* apply(Compose& c, std::size_t function, Value* x) { return activations_.apply(c, function, x); }
+  // Of a gate's input. The cell on its way to h is none: it is not clipped.
+  Value* apply(Compose& c, std::size_t function, Value* x) {
+    return activations_.apply(c, function, activations_.clipped(c, x));
+  }
   Value* weighted(Compose& c, int64_t which, Value* cell) {
     return c.mul(cell, c.slice(peephole_, 0, s_.hidden * which, s_.hidden));
   }
@@ -179,7 +182,7 @@ class Direction {
     forget = n_.integer("input_forget") != 0 ? c.sub(c.number(dtype_, 1), in) : apply(c, 0, forget);
     Value* next = c.add(c.mul(forget, cell), c.mul(in, apply(c, 1, gate(c, gates, 3))));
     if (peephole_ != nullptr) out = c.add(out, weighted(c, 1, next));
-    return {c.mul(apply(c, 0, out), apply(c, 2, next)), next};
+    return {c.mul(apply(c, 0, out), activations_.apply(c, 2, next)), next};
   }
 
   Value* gru(Compose& c, Value* h, Value* x) {
@@ -249,7 +252,7 @@ constexpr ResultDoc kResults[] = {{"y", "[T, directions, B, H]: every step's hid
       {"activations", AttributeKind::strings, "[]", "ONNX's names, per direction; [] = Sigmoid for gates, then Tanh"}, \
       {"activation_alpha", AttributeKind::reals, "[]", "for the activations that take one, in order"},                 \
       {"activation_beta", AttributeKind::reals, "[]", "for the activations that take one, in order"},                  \
-      {"clip", AttributeKind::real, "optional", "what activations see is kept within -clip and clip"},                 \
+      {"clip", AttributeKind::real, "optional", "what gates see is kept within -clip and clip"},                       \
       {"batch_first", AttributeKind::integer, "0", "1: the batch is the first axis of x, y and states"}
 constexpr AttributeSpec kRnnAttributes[] = {RECURRENT_ATTRIBUTES};
 constexpr AttributeSpec kGruAttributes[] = {
@@ -264,16 +267,21 @@ constexpr Sample kRnnSamples[] = {
      "r, "
      "b, n, h0) {direction = \"bidirectional\", activations = [\"Tanh\", \"Affine\"], activation_alpha = [0.5], "
      "activation_beta = [0.1]}"},
+    {"x: f32[4,2,3], w: f32[1,5,3], r: f32[1,5,5], b: f32[1,10]; y, h = rnn(x, w, r, b) {clip = 0.5}"},
 };
 constexpr Sample kGruSamples[] = {
     {"x: f32[4,2,3], w: f32[1,15,3], r: f32[1,15,5], b: f32[1,30]; y, h = gru(x, w, r, b) {direction = \"reverse\"}"},
     {"x: f32[4,2,3], w: f32[2,15,3], r: f32[2,15,5], b: f32[2,30], n: i32[2] = [3, 4]; y, h = gru(x, w, r, b, n) "
      "{direction = \"bidirectional\", linear_before_reset = 1}"},
+    {"x: f32[4,2,3], w: f32[1,15,3], r: f32[1,15,5], b: f32[1,30]; y, h = gru(x, w, r, b) {clip = 0.5}"},
 };
 constexpr Sample kLstmSamples[] = {
     {"x: f32[4,2,3], w: f32[1,20,3], r: f32[1,20,5], b: f32[1,40]; y, h, c = lstm(x, w, r, b)"},
     {"x: f32[4,2,3], w: f32[2,20,3], r: f32[2,20,5], b: f32[2,40], n: i32[2] = [4, 2], h0: f32[2,2,5], c0: f32[2,2,5], "
      "p: f32[2,15]; y, h, c = lstm(x, w, r, b, n, h0, c0, p) {direction = \"bidirectional\", clip = 2.0}"},
+    {"x: f32[4,2,3], w: f32[1,20,3], r: f32[1,20,5], b: f32[1,40], h0: f32[1,2,5], c0: f32[1,2,5]; y, h, c = lstm(x, "
+     "w, "
+     "r, b, _, h0, c0) {clip = 0.3}"},
 };
 
 template <const Kind& kind>

@@ -33,6 +33,7 @@ Result<Reduced> reduced(DecomposeContext& n) {
   return Reduced{TRY(normal_axes(n, n.ints("axes"), rank)), n.integer("keep") != 0};
 }
 
+// Half floats are squared, summed and divided in f32, and rounded once.
 Result<Values> decompose_mean(DecomposeContext& n) {
   Compose c(n.builder);
   auto [axes, keep] = TRY(reduced(n));
@@ -49,7 +50,8 @@ Result<Values> decompose_l1(DecomposeContext& n) {
 Result<Values> decompose_sum_square(DecomposeContext& n) {
   Compose c(n.builder);
   auto [axes, keep] = TRY(reduced(n));
-  return c.done({c.reduce("sum", c.mul(n.in(0), n.in(0)), axes, keep)});
+  Value* x = c.cast(n.in(0), wide(n.type(0).dtype));
+  return c.done({c.cast(c.reduce("sum", c.mul(x, x), axes, keep), n.type(0).dtype)});
 }
 
 // Roots and logarithms of integers are taken in f64, as NumPy does.
@@ -85,17 +87,23 @@ constexpr AttributeSpec kAttributes[] = {{"axes", AttributeKind::ints, "required
                                          {"keep", AttributeKind::integer, "0", "1 leaves them with size 1"}};
 
 constexpr Sample kMeanSamples[] = {{"x: f32[2,3,4]; y = reduce_mean(x) {axes = [1], keep = 1}"},
-                                   {"x: f32[2,3,4]; y = reduce_mean(x) {axes = [0, 2]}"}};
+                                   {"x: f32[2,3,4]; y = reduce_mean(x) {axes = [0, 2]}"},
+                                   {"x: f16[2,900] in [90, 110]; y = reduce_mean(x) {axes = [1]}"}};
 constexpr Sample kL1Samples[] = {{"x: f32[2,3,4]; y = reduce_l1(x) {axes = [2], keep = 1}"},
-                                 {"x: i32[2,3]; y = reduce_l1(x) {axes = [0, 1]}"}};
-constexpr Sample kL2Samples[] = {{"x: f32[2,3,4]; y = reduce_l2(x) {axes = [1]}"}};
-constexpr Sample kLogSumSamples[] = {{"x: f32[2,3,4] in [0.1, 3]; y = reduce_log_sum(x) {axes = [-1]}"}};
+                                 {"x: i32[2,3]; y = reduce_l1(x) {axes = [0, 1]}"},
+                                 {"x: f16[2,90] in [-300, 300]; y = reduce_l1(x) {axes = [1]}"}};
+constexpr Sample kL2Samples[] = {{"x: f32[2,3,4]; y = reduce_l2(x) {axes = [1]}"},
+                                 {"x: f16[2,8] in [250, 350]; y = reduce_l2(x) {axes = [1], keep = 1}"}};
+constexpr Sample kLogSumSamples[] = {{"x: f32[2,3,4] in [0.1, 3]; y = reduce_log_sum(x) {axes = [-1]}"},
+                                     {"x: f16[2,900] in [90, 110]; y = reduce_log_sum(x) {axes = [1]}"}};
 constexpr Sample kLogSumExpSamples[] = {
     {"x: f32[2,3,4] in [-90, 90]; y = reduce_log_sum_exp(x) {axes = [1], keep = 1}"},
     {"x: f32[2,3]; y = reduce_log_sum_exp(x) {axes = [0, 1]}"},
     {"x: f32[2,3] in [1e38, 3e38]; y = reduce_log_sum_exp(x) {axes = [1]}"},
+    {"x: f16[2,900] in [9, 11]; y = reduce_log_sum_exp(x) {axes = [1]}"},
     {"x: f64[2,3] in [-1e300, 1e305]; y = reduce_log_sum_exp(x) {axes = [0], keep = 1}"}};
-constexpr Sample kSumSquareSamples[] = {{"x: f32[2,3,4]; y = reduce_sum_square(x) {axes = [0], keep = 1}"}};
+constexpr Sample kSumSquareSamples[] = {{"x: f32[2,3,4]; y = reduce_sum_square(x) {axes = [0], keep = 1}"},
+                                        {"x: f16[2,90] in [-20, 20]; y = reduce_sum_square(x) {axes = [1]}"}};
 
 constexpr Operator reduction(std::string_view name, std::string_view doc,
                              Result<Values> (*decompose)(DecomposeContext&), std::span<const Sample> samples) {

@@ -1,6 +1,7 @@
-// Quantised operators of ONNX Runtime (domain com.microsoft): quantize and dequantize around plain operators.
+// Quantised operators of ONNX Runtime (domain com.microsoft): plain operators on integers in floats where the result can be
+// exact, else quantize and dequantize around them.
 
-#include "import/onnx/node_context.h"
+#include "import/onnx/quantized.h"
 
 namespace burnish::onnx {
 namespace {
@@ -24,12 +25,28 @@ Status write(NodeContext& c, Value* y, std::size_t i) {
   return {};
 }
 
-template <const char* target>
-Status binary(NodeContext& c) {
-  TRY(need_inputs(c, {0, 1, 3, 4, 6}));
-  return write(c, c.op(target, {read(c, 0), read(c, 3)}), 6);
+// The same two without rounding in between: input i less its zero point, and what is y / scale in exact arithmetic.
+Value* integers(NodeContext& c, std::size_t i, DType dtype = DType::f64) {
+  return centred(c, c.in(i), c.in(i + 2), 0, dtype);
 }
-constexpr char kAdd[] = "add", kMul[] = "mul";
+Value* scale_of(NodeContext& c, std::size_t i) { return c.cast(scalar(c, c.in(i)), DType::f64); }
+Value* exact(NodeContext& c, std::size_t i) { return c.op("mul", {integers(c, i), scale_of(c, i + 1)}); }
+Status write_exact(NodeContext& c, Value* y, std::size_t i) {
+  const DType dtype = c.has(i + 1) ? c.dtype(i + 1) : c.dtype(0);
+  c.give(TRY(requantized(c, y, scalar(c, c.in(i)), scalar(c, c.in(i + 1)), dtype)));
+  return {};
+}
+
+Status add(NodeContext& c) {
+  TRY(need_inputs(c, {0, 1, 3, 4, 6}));
+  return write_exact(c, c.op("add", {exact(c, 0), exact(c, 3)}), 6);
+}
+
+Status multiply(NodeContext& c) {
+  TRY(need_inputs(c, {0, 1, 3, 4, 6}));
+  Value* product = c.op("mul", {integers(c, 0), integers(c, 3)});
+  return write_exact(c, c.op("mul", {product, scale_product(c, scalar(c, c.in(1)), scalar(c, c.in(4)))}), 6);
+}
 
 Status sigmoid(NodeContext& c) {
   TRY(need_inputs(c, {0, 1, 3}));
@@ -38,7 +55,7 @@ Status sigmoid(NodeContext& c) {
 
 Status leaky_relu(NodeContext& c) {
   TRY(need_inputs(c, {0, 1, 3}));
-  return write(c, c.op("leaky_relu", {read(c, 0)}, {{"alpha", c.real("alpha", 0.01F)}}), 3);
+  return write_exact(c, c.op("leaky_relu", {exact(c, 0)}, {{"alpha", c.real("alpha", 0.01F)}}), 3);
 }
 
 // Before opset 13 rows were everything from `axis` on.
@@ -71,22 +88,22 @@ Result<Value*> channels_first(NodeContext& c, Value* x, bool back = false) {
 
 Status global_average_pool(NodeContext& c) {
   TRY(need_inputs(c, {0, 1, 3}));
-  Value* y = c.op("global_average_pool", {TRY(channels_first(c, read(c, 0)))});
-  return write(c, TRY(channels_first(c, y, true)), 3);
+  Value* y = c.op("global_average_pool", {TRY(channels_first(c, integers(c, 0)))});
+  return write_exact(c, c.op("mul", {TRY(channels_first(c, y, true)), scale_of(c, 1)}), 3);
 }
 
 Status average_pool(NodeContext& c) {
   TRY(need_inputs(c, {0, 1, 3}));
   const Ints kernel = c.ints("kernel_shape");
   const std::size_t n = kernel.size();
-  Value* y = c.op("average_pool", {TRY(channels_first(c, read(c, 0)))},
+  Value* y = c.op("average_pool", {TRY(channels_first(c, integers(c, 0)))},
                   {{"kernel", kernel},
                    {"strides", c.ints("strides", Ints(n, 1))},
                    {"pads", c.ints("pads", Ints(2 * n, 0))},
                    {"auto_pad", c.string("auto_pad", "NOTSET")},
                    {"ceil", c.integer("ceil_mode", 0)},
                    {"count_include_pad", c.integer("count_include_pad", 0)}});
-  return write(c, TRY(channels_first(c, y, true)), 3);
+  return write_exact(c, c.op("mul", {TRY(channels_first(c, y, true)), scale_of(c, 1)}), 3);
 }
 
 // Inputs: scale and zero point of the result, then three per part.
@@ -96,11 +113,11 @@ Status concat(NodeContext& c) {
   std::vector<Value*> parts;
   for (std::size_t i = 2; i < c.input_count(); i += 3) {
     TRY(need_inputs(c, {i, i + 1}));
-    parts.push_back(read(c, i));
+    parts.push_back(exact(c, i));
   }
   Value* y = c.op("concat", parts, {{"axis", c.integer("axis", 0)}});
   const DType dtype = c.has(1) ? c.dtype(1) : c.dtype(2);
-  c.give(c.op("quantize", {y, scalar(c, c.in(0)), scalar(c, c.in(1))}, {{"axis", int64_t{1}}, {"dtype", dtype}}));
+  c.give(TRY(requantized(c, y, scalar(c, c.in(0)), scalar(c, c.in(1)), dtype)));
   return {};
 }
 
@@ -108,16 +125,15 @@ Status concat(NodeContext& c) {
 Status gemm(NodeContext& c) {
   TRY(need_inputs(c, {0, 1, 3, 4}));
   const bool turned = c.integer("transB", 0) != 0;
-  Value* bias = nullptr;
-  if (c.has(6)) {
-    Value* unit = c.op("mul", {scalar(c, c.in(1)), scalar(c, c.in(4))});
-    bias = c.op("mul", {c.cast(c.in(6), DType::f32), unit});
-    if (c.real("alpha", 1) != 1) bias = c.op("mul", {bias, c.number(bias, c.real("alpha", 1))});
-  }
-  Value* y =
-      c.op("gemm", {read(c, 0), read(c, 3, turned ? 0 : 1), bias},
-           {{"alpha", c.real("alpha", 1)}, {"trans_a", c.integer("transA", 0)}, {"trans_b", c.integer("transB", 0)}});
-  if (c.has(7)) return write(c, y, 7);
+  Value* sides = scale_product(c, scalar(c, c.in(1)), scalar(c, c.in(4)));
+  const DType wide = c.has(7) ? DType::f64 : DType::f32;
+  if (c.real("alpha", 1) != 1) sides = c.op("mul", {sides, c.number(sides, c.real("alpha", 1))});
+  Value* y = c.op("gemm", {integers(c, 0, DType::f32), centred(c, c.in(3), c.in(5), turned ? 1 : 0, DType::f32)},
+                  {{"trans_a", c.integer("transA", 0)}, {"trans_b", c.integer("transB", 0)}});
+  y = c.cast(y, wide);
+  if (c.has(6)) y = c.op("add", {y, c.cast(c.in(6), wide)});
+  y = c.op("mul", {y, c.cast(sides, wide)});
+  if (c.has(7)) return write_exact(c, y, 7);
   c.give(y);
   return {};
 }
@@ -226,8 +242,8 @@ Status dequantize(NodeContext& c) {
 constexpr OperatorRow kRows[] = {
     {"QuantizeLinear", 1, quantize, {}},
     {"DequantizeLinear", 1, dequantize, {}},
-    {"QLinearAdd", 1, binary<kAdd>, {}},
-    {"QLinearMul", 1, binary<kMul>, {}},
+    {"QLinearAdd", 1, add, {}},
+    {"QLinearMul", 1, multiply, {}},
     {"QLinearSigmoid", 1, sigmoid, {}},
     {"QLinearLeakyRelu", 1, leaky_relu, {}},
     {"QLinearSoftmax", 1, softmax, {}},

@@ -180,7 +180,9 @@ Status tree_classifier(NodeContext& c) {
   const Tensor weights = TRY(numbers(c, "class_weights"));
   bool positive = true;
   for (int64_t i = 0; i < weights.elements(); ++i) positive = positive && weights.real_at(i) >= 0;
-  return give_two_classes(c, labels, scores, positive ? 0.5 : 0, positive, transform);
+  // Softmax and logistic function take it for what it is, though.
+  const bool probability = positive && (transform == 0 || transform == 4);
+  return give_two_classes(c, labels, scores, positive ? 0.5 : 0, probability, transform);
 }
 
 }  // namespace burnish::onnx

@@ -1,6 +1,6 @@
-// Quantised forms: everything becomes quantize and dequantize around plain operators.
+// Quantised forms: quantize and dequantize, and plain operators on integers in floats.
 
-#include "import/onnx/node_context.h"
+#include "import/onnx/quantized.h"
 
 namespace burnish::onnx {
 namespace {
@@ -70,6 +70,15 @@ Status dynamic_quantize(NodeContext& c) {
 
 Status qlinear_matmul(NodeContext& c) {
   TRY(need_inputs(c, {0, 1, 2, 3, 4, 5, 6, 7}));
+  if (is_integer(c.dtype(0)) && is_integer(c.dtype(3)) && is_integer(c.dtype(7))) {
+    // In f32 sums of integers are exact below 2^24.
+    Value* y =
+        c.op("matmul", {centred(c, c.in(0), c.in(2), 1, DType::f32), centred(c, c.in(3), c.in(5), 0, DType::f32)});
+    Value* sides = scale_product(c, along(c, c.in(1), 1), along(c, c.in(4), 0));
+    y = c.op("mul", {c.cast(y, DType::f64), sides});
+    c.give(TRY(requantized(c, y, along(c, c.in(6), 0), along(c, c.in(7), 0), c.dtype(7))));
+    return {};
+  }
   Value* a = c.op("dequantize", {c.in(0), as_scalar(c, c.cast(c.in(1), DType::f32)), as_scalar(c, c.in(2))},
                   {{"axis", int64_t{-2}}, {"dtype", DType::f32}});
   Value* b = c.op("dequantize", {c.in(3), as_scalar(c, c.cast(c.in(4), DType::f32)), as_scalar(c, c.in(5))},
@@ -84,24 +93,18 @@ Status qlinear_conv(NodeContext& c) {
   const int64_t rank = TRY(c.rank(3));
   if (rank < 2) return c.error("the weights have no channels");
   const auto spatial = static_cast<std::size_t>(rank - 2);
-  Value* x = c.op("dequantize", {c.in(0), as_scalar(c, c.in(1)), as_scalar(c, c.in(2))},
-                  {{"axis", int64_t{1}}, {"dtype", DType::f32}});
-  Value* w = c.op("dequantize", {c.in(3), as_scalar(c, c.in(4)), as_scalar(c, c.in(5))},
-                  {{"axis", int64_t{0}}, {"dtype", DType::f32}});
-  Value* bias = nullptr;
-  if (c.has(8)) {
-    // The bias is in units of x_scale * w_scale.
-    Value* unit = c.op("mul", {as_scalar(c, c.in(1)), as_scalar(c, c.in(4))});
-    bias = c.op("mul", {c.op("cast", {c.in(8)}, {{"dtype", DType::f32}}), unit});
-  }
-  Value* y = c.op("conv", {x, w, bias},
+  const int64_t pixels = rank - 2;
+  Value *x = centred(c, c.in(0), c.in(2), pixels, DType::f32), *w = centred(c, c.in(3), c.in(5), rank - 1, DType::f32);
+  Value* y = c.op("conv", {x, w},
                   {{"strides", c.ints("strides", Ints(spatial, 1))},
                    {"dilations", c.ints("dilations", Ints(spatial, 1))},
                    {"pads", c.ints("pads", Ints(2 * spatial, 0))},
                    {"groups", c.integer("group", 1)},
                    {"auto_pad", c.string("auto_pad", "NOTSET")}});
-  c.give(c.op("quantize", {y, as_scalar(c, c.in(6)), as_scalar(c, c.in(7))},
-              {{"axis", int64_t{1}}, {"dtype", c.dtype(7)}}));
+  y = c.cast(y, DType::f64);
+  if (c.has(8)) y = c.op("add", {y, c.cast(along(c, c.in(8), pixels), DType::f64)});
+  y = c.op("mul", {y, scale_product(c, along(c, c.in(1), pixels), along(c, c.in(4), pixels))});
+  c.give(TRY(requantized(c, y, along(c, c.in(6), pixels), along(c, c.in(7), pixels), c.dtype(7))));
   return {};
 }
 

@@ -97,15 +97,20 @@ Status reduction(NodeContext& c) {
   const Axes axes = TRY(read_axes(c));
   const KindInfo& info = kKinds[static_cast<int>(kind)];
   Value* x = c.in(0);
-  // Roots and logarithms of integers are those of real numbers, cut off.
+  const bool composite = !info.composite.empty() && axes.known && !axes.known->empty();
+  // Roots and logarithms of integers are those of real numbers, cut off. Steps around a sum of half floats are taken in
+  // f32, as the composites do.
   const bool real = kind == Kind::l2 || kind == Kind::log_sum || kind == Kind::log_sum_exp;
-  const bool cut = real && is_integer(c.dtype(0));
-  if (cut) x = c.op("cast", {x}, {{"dtype", DType::f64}});
+  DType dtype = c.dtype(0);
+  if (real && is_integer(dtype)) dtype = DType::f64;
+  else if (!info.composite.empty() && !composite) dtype = ops::wide(dtype);
+  const bool cut = dtype != c.dtype(0);
+  if (cut) x = c.op("cast", {x}, {{"dtype", dtype}});
   const auto give = [&](Value* y) { c.give(cut ? c.op("cast", {y}, {{"dtype", c.dtype(0)}}) : y); };
   // Maxima of booleans are any and all.
   if (c.dtype(0) == DType::boolean && (kind == Kind::max || kind == Kind::min)) {
     c.give(reduce(c, axes, kind == Kind::max ? "logical_or" : "logical_and", c.in(0), keep));
-  } else if (!info.composite.empty() && axes.known && !axes.known->empty()) {
+  } else if (composite) {
     give(c.op(info.composite, {x}, {{"axes", *axes.known}, {"keep", int64_t{keep}}}));
   } else {
     give(around(c, kind, x, axes, keep));

@@ -67,8 +67,9 @@ Value* Compose::mean(Value* x, Ints axes, bool keep) {
   if (x == nullptr) return nullptr;
   Dim count = 1;
   for (int64_t axis : axes) count *= x->type().dims[axis];
-  DType dtype = x->type().dtype;
-  return div(reduce("sum", x, std::move(axes), keep), size(count, dtype));
+  const DType dtype = x->type().dtype;
+  Value* total = reduce("sum", cast(x, wide(dtype)), std::move(axes), keep);
+  return cast(div(total, size(count, wide(dtype))), dtype);
 }
 
 Value* Compose::concat(std::span<Value* const> parts, int64_t axis) {

@@ -55,7 +55,7 @@ class Compose {
   // One axis cut to [start, start + size).
   Value* slice(Value* x, int64_t axis, Dim start, Dim size);
   Value* reduce(std::string_view kind, Value* x, Ints axes, bool keep = true);
-  Value* mean(Value* x, Ints axes, bool keep = true);
+  Value* mean(Value* x, Ints axes, bool keep = true);  // of half floats in f32
   Value* concat(std::span<Value* const> parts, int64_t axis);
   Value* iota(Dims shape, int64_t axis, DType dtype = DType::i64);
   // x[dims] as [1, ..., dims..., 1, ...]: rank `rank`, x's first dim at `axis`.

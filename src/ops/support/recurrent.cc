@@ -52,9 +52,12 @@ RecurrentActivations::RecurrentActivations(const NodeView& n, int64_t direction,
   }
 }
 
+Value* RecurrentActivations::clipped(Compose& c, Value* x) const {
+  return clip_ ? c.min(c.max(x, -*clip_), *clip_) : x;
+}
+
 Value* RecurrentActivations::apply(Compose& c, std::size_t function, Value* x) const {
   const auto& [name, alpha, beta] = functions_[function];
-  if (clip_) x = c.min(c.max(x, -*clip_), *clip_);
   if (name == "tanh") return c.unary(Scalar::tanh, x);
   if (name == "sigmoid") return c.unary(Scalar::sigmoid, x);
   if (name == "relu") return c.max(x, 0.0);

@@ -13,6 +13,7 @@ class RecurrentActivations {
   RecurrentActivations(const NodeView& n, int64_t direction, std::size_t count,
                        std::span<const std::string_view> defaults);
   Value* apply(Compose& c, std::size_t function, Value* x) const;
+  Value* clipped(Compose& c, Value* x) const;  // what gates see
 
  private:
   struct Function {
