@@ -16,7 +16,7 @@ namespace burnish {
 //   convolution  x[N, C, *S], w[O, C/g, *K]                             {strides, dilations, pads (begins, ends), groups}
 //                (depthwise is the case groups = C: its tactics offer themselves there)
 //   pool         x[N, C, *S]     {mode "max" | "average", kernel, strides, dilations, pads, count_include_pad}
-//   attention    q[B..., T, d], k[B..., S, d], v[B..., S, e], bias?     {scale, causal}
+//   attention    q[B..., T, d], k[B..., S, d], v[B..., S, e], bias?     {scale, causal, masked}
 //   scatter_elements x, indices, updates {axis, reduction "none" | "add" | "mul" | "min" | "max"}
 //   arg_sort     x                      {axis, largest}; as many as the result has
 //   scatter_nd   x, indices, updates    {reduction}
