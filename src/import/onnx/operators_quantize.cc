@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "import/onnx/node_context.h"
 #include "import/onnx/quantized.h"
 
 namespace burnish::onnx {
