@@ -351,7 +351,10 @@ Result<std::unique_ptr<Graph>> Importer::run() {
     if (output.type.kind != TypeProto::Kind::none && !untyped_.contains(value)) {
       const auto declared = type(output.type, *graph);
       const Type& found = value->type();
-      if (declared && (declared->kind != found.kind || (found.is_tensor() && declared->dtype != found.dtype)))
+      // What may be absent is read as what it holds.
+      const bool optional = found.kind == Type::Kind::optional || (declared && declared->kind == Type::Kind::optional);
+      if (declared && !optional &&
+          (declared->kind != found.kind || (found.is_tensor() && declared->dtype != found.dtype)))
         return refused(fmt::format("output '{}' is declared {}, but what computes it gives {}", output.name,
                                    declared->text(), found.text()),
                        {}, "correct the type of the model's output, or put a Cast before it");
