@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "base/remedy.h"
+#include "cli/maps.h"
 #include "cli/npy.h"
 
 namespace burnish::cli {
@@ -31,7 +32,7 @@ Result<std::pair<std::size_t, std::string>> split(std::span<const InputInfo> inf
   if (text.find('=') == std::string::npos)
     return usage_error(fmt::format("'{}' is not NAME=FILE.npy", text), "--input", list_inputs(infos));
   return usage_error(fmt::format("there is no input '{}'", text.substr(0, text.find('='))), "--input",
-                     list_inputs(infos));
+                     list_inputs(infos) + "; an input that is an initializer, too, is built in as a constant");
 }
 
 Status check_type(const InputInfo& info, const Tensor& tensor, const std::string& path) {
@@ -87,7 +88,8 @@ Result<RuntimeValue> random_value(const InputInfo& info, const SymbolTable& symb
   if (info.type.kind == Type::Kind::optional) return RuntimeValue();
   if (!info.type.is_ranked_tensor())
     return usage_error(fmt::format("input '{}' is {}: nothing can be made up for it", info.name, info.type.text()),
-                       "--input", "give it a file");
+                       "--input",
+                       info.type.kind == Type::Kind::map ? "give it a JSON file: {\"key\": 0.5}" : "give it a file");
   Tensor tensor =
       TRY(advise(Tensor::allocate(info.type.dtype, TRY(evaluate(info.type.dims, symbols))),
                  "give the input (--input) or smaller sizes (--shapes)", fmt::format("input '{}'", info.name)));
@@ -128,6 +130,10 @@ Result<Inputs> make_inputs(std::span<const InputInfo> infos, const InputFlags& f
     const auto [i, path] = TRY(split(infos, text));
     if (given[i]) return usage_error(fmt::format("input '{}' is given twice", infos[i].name), "--input");
     given[i] = true;
+    if (infos[i].type.kind == Type::Kind::map) {
+      inputs.values[i] = TRY(read_map(path, infos[i].type));
+      continue;
+    }
     Tensor tensor = TRY(read_npy(path, infos[i].type.dtype));
     TRY(check_type(infos[i], tensor, path));
     TRY(bind_sizes(infos[i], tensor, path, inputs.symbols));

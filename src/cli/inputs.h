@@ -1,5 +1,5 @@
 #pragma once
-// Values for the inputs of a run: .npy files, seeded random numbers for the rest.
+// Values for the inputs of a run: .npy files (of maps JSON files), seeded random numbers for the rest.
 
 #include <span>
 #include <string>
@@ -13,7 +13,7 @@
 namespace burnish::cli {
 
 struct InputFlags {
-  std::vector<std::string> files;  // NAME=FILE.npy
+  std::vector<std::string> files;  // NAME=FILE.npy, for a map NAME=FILE.json
   uint64_t seed = 0;
 };
 void add_input_flags(CLI::App& app, InputFlags& flags);

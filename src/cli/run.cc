@@ -8,9 +8,11 @@
 #include <set>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "cli/command.h"
 #include "cli/engine.h"
 #include "cli/inputs.h"
+#include "cli/maps.h"
 #include "cli/npy.h"
 #include "cli/subject.h"
 
@@ -30,22 +32,22 @@ struct Options {
 
 struct Output {
   std::string name;
-  const Tensor* tensor = nullptr;  // null: an optional value that is absent
+  const Tensor* tensor = nullptr;
+  const RuntimeMap* map = nullptr;  // both null: an optional value that is absent
 };
 
 // Sequences give one output an element.
-Status flatten(const std::string& name, const RuntimeValue& value, std::vector<Output>& outputs) {
+void flatten(const std::string& name, const RuntimeValue& value, std::vector<Output>& outputs) {
   if (value.absent()) {
-    outputs.push_back({name, nullptr});
+    outputs.push_back({name});
   } else if (value.is_tensor()) {
     outputs.push_back({name, &value.tensor()});
   } else if (value.is_sequence()) {
     for (std::size_t i = 0; i < value.elements().size(); ++i)
-      TRY(flatten(fmt::format("{}_{}", name, i), value.elements()[i], outputs));
+      flatten(fmt::format("{}_{}", name, i), value.elements()[i], outputs);
   } else {
-    return refused(fmt::format("output '{}' is a map, which no file holds", name));
+    outputs.push_back({name, nullptr, std::get<3>(value.data).get()});
   }
-  return {};
 }
 
 // A name for one file in the folder: nothing in it leads elsewhere, and no other output has it.
@@ -107,13 +109,28 @@ Result<int> run(Console& console, const Options& options) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   std::vector<Output> outputs;
-  for (std::size_t i = 0; i < results.size(); ++i) TRY(flatten(engine.program->output_names[i], results[i], outputs));
+  for (std::size_t i = 0; i < results.size(); ++i) flatten(engine.program->output_names[i], results[i], outputs);
   std::vector<std::string> paths(outputs.size());
   if (!options.folder.empty()) paths = TRY(write(outputs, options.folder));
+  const auto maps = std::ranges::count_if(outputs, [](const Output& output) { return output.map != nullptr; });
+  if (maps > 0 && !options.folder.empty())
+    log(LogLevel::warning,
+        fmt::format(
+            "{} of {} outputs are maps ('{}' is the first), which no .npy file holds: they are printed, and given "
+            "by --json, but not written",
+            maps, outputs.size(),
+            printable(std::ranges::find_if(outputs, [](const Output& o) { return o.map != nullptr; })->name)));
 
   Json list = Json::array();
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const Output& output = outputs[i];
+    if (output.map != nullptr) {
+      Json map = map_json(*output.map);
+      console.print("{}: {}\n", printable(output.name),
+                    printable(map.dump(-1, ' ', false, Json::error_handler_t::replace)));
+      list.push_back({{"name", output.name}, {"type", "map"}, {"map", std::move(map)}});
+      continue;
+    }
     if (output.tensor == nullptr) {
       console.print("{}: absent\n", printable(output.name));
       list.push_back({{"name", output.name}, {"type", nullptr}});

@@ -1,5 +1,7 @@
 // conv and conv_transpose: the core convolutions with a bias and ONNX's ways of saying how much padding there is.
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "ops/support/window.h"
@@ -87,6 +89,9 @@ Result<Values> decompose_conv(DecomposeContext& n) {
 struct Transposed {
   Ints strides, dilations, pads, extra;  // extra: output_padding
   Dims result;
+  // Where output_shape needs pads that are data, the whole result is computed, lengthened by `longer` zeros and cut from
+  // `start` on. Empty where there is nothing to do.
+  Dims start, longer;
 };
 
 Result<Transposed> transposed_of(const NodeView& n) {
@@ -96,7 +101,7 @@ Result<Transposed> transposed_of(const NodeView& n) {
   // Checks the attributes that both kinds share; the window itself is that of the other direction.
   const Dims enough(rank, Dim(Range::kMax));
   const Window window = TRY(window_of(n, enough, kernel, false));
-  Transposed t{window.strides, window.dilations, Ints(2 * rank, 0), n.ints("output_padding"), {}};
+  Transposed t{window.strides, window.dilations, Ints(2 * rank, 0), n.ints("output_padding"), {}, {}, {}};
   if (t.extra.empty()) t.extra.assign(rank, 0);
   if (t.extra.size() != rank) return n.error("output_padding needs one entry per spatial axis");
   const Ints& wanted = n.ints("output_shape");
@@ -112,7 +117,15 @@ Result<Transposed> transposed_of(const NodeView& n) {
     } else {
       const Dim target = wanted.empty() ? spatial[i] * t.strides[i] : Dim(wanted[i]);
       const auto total = (size - target).constant();
-      if (!total) return n.error("output_shape and auto_pad need spatial sizes that are numbers");
+      if (!total) {
+        const Dim excess = max(size - target, 0), small = floordiv(excess, 2);
+        t.start.resize(rank, Dim(0));
+        t.longer.resize(rank, Dim(0));
+        t.start[i] = upper ? small : excess - small;
+        t.longer[i] = max(target - size, 0);
+        t.result.push_back(target);
+        continue;
+      }
       if (*total < 0) {
         t.extra[i] += -*total;  // a larger result grows at its end
         size += -*total;
@@ -159,6 +172,13 @@ Result<Values> decompose_transpose(DecomposeContext& n) {
                    {"pads", t.pads},
                    {"output_padding", t.extra},
                    {"groups", n.integer("groups")}});
+  if (!t.start.empty() && y != nullptr) {
+    Dims before(y->type().dims.size(), Dim(0)), after = before;
+    std::ranges::copy(t.longer, after.begin() + 2);
+    y = c.op("pad", {y, c.number(y, 0)}, {{"before", before}, {"after", after}, {"mode", std::string("constant")}});
+    for (std::size_t i = 0; i < t.start.size(); ++i)
+      y = c.slice(y, static_cast<int64_t>(i) + 2, t.start[i], t.result[i]);
+  }
   return c.done({with_bias(c, n, y)});
 }
 

@@ -45,7 +45,8 @@ bool is_noop(const Node& node) {
   const Value* x = node.operand(0);
   if (x == nullptr) return false;
   if (op == "identity" || op == "dropout") return true;
-  // The rest give back their operand when its type is the result's: `replace` checks that.
+  // The rest give back their operand when its type is the result's: `replace` checks that. Unknown ranks say nothing.
+  if (!x->type().is_ranked_tensor()) return false;
   if (op == "broadcast" || op == "reshape" || op == "squeeze" || op == "unsqueeze" || op == "flatten") return true;
   if (op == "cast") return true;
   if (op == "transpose") return std::ranges::is_sorted(integers(node, "permutation"));

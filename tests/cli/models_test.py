@@ -100,6 +100,14 @@ class Inspect(ProgramTest):
                 if beside:
                     os.remove(copy + ".safetensors")
 
+    def test_outputs_of_another_type(self):
+        model = small_onnx()
+        for dtype in (TensorProto.INT64, TensorProto.DOUBLE):
+            model.graph.output[0].type.tensor_type.elem_type = dtype
+            path = self.write("model.onnx", model.SerializeToString())
+            told = "i64[N,4]" if dtype == TensorProto.INT64 else "f64[N,4]"
+            self.fails(3, "inspect", path, says=[f"output 'y' is declared {told}", "gives f32[N,4]"])
+
     def test_damaged_constants(self):
         source = self.model("graph @main() {\n  %c: i64[20] = constant() {value = tensor(i64[20] [" +
                             ", ".join(map(str, range(20))) + "])}\n  return %c\n}\n")

@@ -4,6 +4,8 @@ import os
 import unittest
 
 import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
 
 from program import ProgramTest, burnish
 
@@ -187,6 +189,57 @@ class Run(ProgramTest):
         self.succeeds("run", model, "--output-dir", self.path("out/in"))
         self.assertEqual(sorted(os.listdir(self.path("out/in"))), [".._up_a.npy", "a_b.npy", "a_b_2.npy"])
         self.assertEqual(os.listdir(self.path("out")), ["in"])
+
+    def onnx_model(self, nodes, inputs, outputs, initializers=()):
+        graph = helper.make_graph(nodes, "g", inputs, outputs, list(initializers))
+        opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 1)]
+        onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), self.path("model.onnx"))
+        return self.path("model.onnx")
+
+    def test_classifiers_give_maps(self):
+        f32 = TensorProto.FLOAT
+        nodes = [helper.make_node("LinearClassifier", ["x"], ["label", "p"], domain="ai.onnx.ml", coefficients=[1.0, 0.0, 0.0, 1.0],
+                                  intercepts=[0.5, 0.25], classlabels_strings=["a", "b"]),
+                 helper.make_node("ZipMap", ["p"], ["probs"], domain="ai.onnx.ml", classlabels_strings=["a", "b"])]
+        maps = helper.make_sequence_type_proto(helper.make_map_type_proto(TensorProto.STRING, helper.make_tensor_type_proto(f32, [])))
+        model = self.onnx_model(nodes, [helper.make_tensor_value_info("x", f32, ["N", 2])],
+                                [helper.make_tensor_value_info("label", TensorProto.STRING, ["N"]),
+                                 helper.make_value_info("probs", maps)])
+        given = ["--input", "x=" + self.save("x.npy", np.array([[1, 2], [3, 0]], np.float32)), "--output-dir", self.path("out")]
+        outcome = self.succeeds("run", model, *given)
+        self.assertIn('probs_0: {"a":1.5,"b":2.25}', outcome.out)
+        self.assertIn('probs_1: {"a":3.5,"b":0.25}', outcome.out)
+        self.assertIn("warning: 2 of 3 outputs are maps ('probs_0' is the first)", outcome.err)
+        self.assertEqual(os.listdir(self.path("out")), ["label.npy"])
+        self.assertEqual(np.load(self.path("out/label.npy")).tolist(), ["b", "a"])
+        report = self.succeeds("run", model, *given, "--json").json()
+        self.assertEqual(report["outputs"][2], {"name": "probs_1", "type": "map", "map": {"a": 3.5, "b": 0.25}})
+
+    def test_maps_are_read_from_json(self):
+        def model(key, **words):
+            type_of = helper.make_map_type_proto(key, helper.make_tensor_type_proto(TensorProto.FLOAT, []))
+            node = helper.make_node("DictVectorizer", ["m"], ["y"], domain="ai.onnx.ml", **words)
+            return self.onnx_model([node], [helper.make_value_info("m", type_of)],
+                                   [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 3])])
+        names = model(TensorProto.STRING, string_vocabulary=["a", "b", "c"])
+        outcome = self.succeeds("run", names, "--input", "m=" + self.write("m.json", '{"c": 2.5, "a": -1, "z": 4}'))
+        self.assertIn("[-1, 0, 2.5]", outcome.out)
+        self.fails(2, "run", names, says=["map<string,f32[]>", "JSON file"])
+        for text, says in [("[1]", "no JSON object"), ('{"a": ', "no JSON object"), ('{"a": "b"}', "no f32")]:
+            self.fails(2, "run", names, "--input", "m=" + self.write("m.json", text), says=says)
+        numbers = model(TensorProto.INT64, int64_vocabulary=[7, -8, 9])
+        self.assertIn("[0.5, 3, 0]",
+                      self.succeeds("run", numbers, "--input", "m=" + self.write("m.json", '{"7": 0.5, "-8": 3}')).out)
+        self.fails(2, "run", numbers, "--input", "m=" + self.write("m.json", '{"7a": 0.5}'), says="'7a' is no i64")
+
+    def test_initializers_are_no_inputs(self):
+        value = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [3])
+        w = np.arange(3, dtype=np.float32)
+        model = self.onnx_model([helper.make_node("Mul", ["x", "w"], ["y"])], [value("x"), value("w")], [value("y")],
+                                [numpy_helper.from_array(w, "w")])
+        given = "w=" + self.save("w.npy", w + 1)
+        for command in (["run", model], ["bench", model, "--duration", "0.01"], ["compare", model, "references"]):
+            self.fails(2, *command, "--input", given, says=["no input 'w'", "initializer", "built in as a constant"])
 
 
 if __name__ == "__main__":

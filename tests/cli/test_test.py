@@ -77,6 +77,15 @@ class Test(ProgramTest):
             self.assertIn(key, report["cases"][0])
         self.assertEqual(report["passed_compiled"], 1)
 
+    def test_data_for_initializers_is_refused(self):
+        x, w = np.ones(2, np.float32), np.full(2, 3, np.float32)
+        folder = self.case("default", helper.make_node("Mul", ["x0", "x1"], ["y0"]), [x, w], [w])
+        model = onnx.load(folder + "/model.onnx")
+        model.graph.initializer.append(numpy_helper.from_array(w + 1, "x1"))
+        onnx.save(model, folder + "/model.onnx")
+        outcome = self.fails(1, "test", folder)
+        self.assertIn("'x1' is an initializer, too, and built in as a constant", outcome.out)
+
     def test_refusals_are_failures(self):
         x = np.zeros(2, np.float32)
         self.case("unknown", helper.make_node("Frobnicate", ["x0"], ["y0"]), [x], [x])

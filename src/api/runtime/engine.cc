@@ -206,7 +206,9 @@ burnish_status engine_set_parameter(burnish_engine* engine, const char* name, co
     for (const ValueDescription& value : object->inputs)
       if (value.name == input) found = &value;
     if (found == nullptr)
-      return usage_error("the engine has no input '" + input + "'", {}, "its inputs are " + names_of(object->inputs));
+      return usage_error("the engine has no input '" + input + "'", {},
+                         "its inputs are " + names_of(object->inputs) +
+                             "; an input that is an initializer, too, is built in as a constant");
     if (found->role != InputRole::parameter)
       return usage_error("input '" + input + "' is not a parameter", {}, "give it to every run");
     if (tensor == nullptr) {

@@ -92,14 +92,22 @@ Result<Case> read_case(const std::string& folder) {
   const auto model = TRY(onnx::parse_model(file->bytes()));
   if (!model.graph) return refused("there is no graph in the file", result.model);
   std::vector<const TypeProto*> inputs, outputs;
+  std::string_view built_in;  // an input that is an initializer, too
   for (const auto& input : model.graph->inputs) {
     const bool constant =
         std::ranges::any_of(model.graph->initializers, [&](const auto& t) { return t.name == input.name; });
     if (!constant) inputs.push_back(&input.type);
+    else if (built_in.empty()) built_in = input.name;
   }
   for (const auto& output : model.graph->outputs) outputs.push_back(&output.type);
   for (int n = 0; fs::is_directory(fs::path(folder) / fmt::format("test_data_set_{}", n)); ++n) {
     const fs::path set = fs::path(folder) / fmt::format("test_data_set_{}", n);
+    if (!built_in.empty() && fs::exists(set / fmt::format("input_{}.pb", inputs.size())))
+      return refused(
+          fmt::format("there is data for more than the model's inputs: '{}' is an initializer, too, and built "
+                      "in as a constant",
+                      built_in),
+          set.string(), "take it out of the model's initializers, or leave its data away");
     result.data.push_back({.folder = set.string(),
                            .inputs = TRY(read_values(set, "input", inputs)),
                            .outputs = TRY(read_values(set, "output", outputs))});

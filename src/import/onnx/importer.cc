@@ -347,7 +347,20 @@ Result<std::unique_ptr<Graph>> Importer::run() {
   std::set<std::string_view> names;
   for (const ValueInfoProto& output : proto.outputs) {
     if (!names.insert(output.name).second) return refused(fmt::format("two outputs are named '{}'", output.name));
-    graph->add_output(TRY(output_of(scope, output.name)), std::string(output.name));
+    Value* value = TRY(output_of(scope, output.name));
+    // Sizes may be stale, and what inference found holds; another kind of value or of number is an error.
+    if (output.type.kind != TypeProto::Kind::none && !untyped_.contains(value)) {
+      const auto declared = type(output.type, *graph);
+      const Type& found = value->type();
+      // What may be absent is read as what it holds.
+      const bool optional = found.kind == Type::Kind::optional || (declared && declared->kind == Type::Kind::optional);
+      if (declared && !optional &&
+          (declared->kind != found.kind || (found.is_tensor() && declared->dtype != found.dtype)))
+        return refused(fmt::format("output '{}' is declared {}, but what computes it gives {}", output.name,
+                                   declared->text(), found.text()),
+                       {}, "correct the type of the model's output, or put a Cast before it");
+    }
+    graph->add_output(value, std::string(output.name));
   }
   return graph;
 }

@@ -2,6 +2,7 @@
 // exact, else quantize and dequantize around them.
 
 #include "import/onnx/quantized.h"
+#include "import/onnx/quantized.h"
 
 namespace burnish::onnx {
 namespace {
@@ -96,13 +97,26 @@ Status average_pool(NodeContext& c) {
   TRY(need_inputs(c, {0, 1, 3}));
   const Ints kernel = c.ints("kernel_shape");
   const std::size_t n = kernel.size();
-  Value* y = c.op("average_pool", {TRY(channels_first(c, integers(c, 0)))},
+  const Ints pads = c.ints("pads", Ints(2 * n, 0));
+  const std::string auto_pad = c.string("auto_pad", "NOTSET");
+  // Where every window counts alike, the sum is what a mean in f32, which has a kernel of its own, is nearest to.
+  int64_t count = 1;
+  for (int64_t size : kernel) count = size > 0 && size < 1 << 14 && count < 1 << 14 ? count * size : 1 << 28;
+  const bool padded = std::ranges::any_of(pads, [](int64_t pad) { return pad != 0; });
+  const bool alike = count < 1 << 14 && (auto_pad == "NOTSET" || auto_pad == "VALID") &&
+                     c.integer("ceil_mode", 0) == 0 && (!padded || c.integer("count_include_pad", 0) != 0);
+  Value* y = c.op("average_pool", {TRY(channels_first(c, integers(c, 0, alike ? DType::f32 : DType::f64)))},
                   {{"kernel", kernel},
                    {"strides", c.ints("strides", Ints(n, 1))},
-                   {"pads", c.ints("pads", Ints(2 * n, 0))},
-                   {"auto_pad", c.string("auto_pad", "NOTSET")},
+                   {"pads", pads},
+                   {"auto_pad", auto_pad},
                    {"ceil", c.integer("ceil_mode", 0)},
                    {"count_include_pad", c.integer("count_include_pad", 0)}});
+  if (alike) {
+    y = c.cast(y, DType::f64);
+    Value* windows = c.number(y, static_cast<double>(count));
+    y = c.op("div", {c.op("round_even", {c.op("mul", {y, windows})}), windows});
+  }
   return write_exact(c, c.op("mul", {TRY(channels_first(c, y, true)), scale_of(c, 1)}), 3);
 }
 

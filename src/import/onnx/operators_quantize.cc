@@ -1,6 +1,7 @@
 // Quantised forms: quantize and dequantize, and plain operators on integers in floats.
 
 #include "import/onnx/quantized.h"
+#include "import/onnx/quantized.h"
 
 namespace burnish::onnx {
 namespace {
