@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "import/onnx/node_context.h"
+#include "import/onnx/shared.h"
 
 namespace burnish::onnx {
 namespace {
@@ -14,18 +14,11 @@ Status need_inputs(NodeContext& c, std::initializer_list<std::size_t> inputs) {
   return {};
 }
 
-// One element per column, as a scale that broadcasts, or a scalar.
-Value* as_scalar(NodeContext& c, Value* v) {
-  if (v == nullptr || !v->type().is_ranked_tensor() || v->type().rank() != 1 || !(v->type().dims[0] == Dim(1)))
-    return v;
-  return c.op("reshape", {v}, {{"shape", Dims{}}});
-}
-
 // Scale and zero point may be one number each in different ranks.
 std::pair<Value*, Value*> scale_of(NodeContext& c) {
   Value *scale = c.in(1), *zero = c.in(2);
   const auto rank = [](Value* v) { return v->type().is_ranked_tensor() ? v->type().rank() : -1; };
-  if (zero != nullptr && rank(scale) != rank(zero)) return {as_scalar(c, scale), as_scalar(c, zero)};
+  if (zero != nullptr && rank(scale) != rank(zero)) return {single(c, scale), single(c, zero)};
   return {scale, zero};
 }
 
@@ -79,38 +72,12 @@ Status dynamic_quantize(NodeContext& c) {
 
 Status qlinear_matmul(NodeContext& c) {
   TRY(need_inputs(c, {0, 1, 2, 3, 4, 5, 6, 7}));
-  Value* a = c.op("dequantize", {c.in(0), as_scalar(c, c.cast(c.in(1), DType::f32)), as_scalar(c, c.in(2))},
+  Value* a = c.op("dequantize", {c.in(0), single(c, c.cast(c.in(1), DType::f32)), single(c, c.in(2))},
                   {{"axis", int64_t{-2}}, {"dtype", DType::f32}});
-  Value* b = c.op("dequantize", {c.in(3), as_scalar(c, c.cast(c.in(4), DType::f32)), as_scalar(c, c.in(5))},
+  Value* b = c.op("dequantize", {c.in(3), single(c, c.cast(c.in(4), DType::f32)), single(c, c.in(5))},
                   {{"axis", int64_t{-1}}, {"dtype", DType::f32}});
-  c.give(c.op("quantize", {c.op("matmul", {a, b}), as_scalar(c, c.cast(c.in(6), DType::f32)), as_scalar(c, c.in(7))},
+  c.give(c.op("quantize", {c.op("matmul", {a, b}), single(c, c.cast(c.in(6), DType::f32)), single(c, c.in(7))},
               {{"axis", int64_t{-1}}, {"dtype", c.dtype(7)}}));
-  return {};
-}
-
-Status qlinear_conv(NodeContext& c) {
-  TRY(need_inputs(c, {0, 1, 2, 3, 4, 5, 6, 7}));
-  const int64_t rank = TRY(c.rank(3));
-  if (rank < 2) return c.error("the weights have no channels");
-  const auto spatial = static_cast<std::size_t>(rank - 2);
-  Value* x = c.op("dequantize", {c.in(0), as_scalar(c, c.in(1)), as_scalar(c, c.in(2))},
-                  {{"axis", int64_t{1}}, {"dtype", DType::f32}});
-  Value* w = c.op("dequantize", {c.in(3), as_scalar(c, c.in(4)), as_scalar(c, c.in(5))},
-                  {{"axis", int64_t{0}}, {"dtype", DType::f32}});
-  Value* bias = nullptr;
-  if (c.has(8)) {
-    // The bias is in units of x_scale * w_scale.
-    Value* unit = c.op("mul", {as_scalar(c, c.in(1)), as_scalar(c, c.in(4))});
-    bias = c.op("mul", {c.op("cast", {c.in(8)}, {{"dtype", DType::f32}}), unit});
-  }
-  Value* y = c.op("conv", {x, w, bias},
-                  {{"strides", c.ints("strides", Ints(spatial, 1))},
-                   {"dilations", c.ints("dilations", Ints(spatial, 1))},
-                   {"pads", c.ints("pads", Ints(2 * spatial, 0))},
-                   {"groups", c.integer("group", 1)},
-                   {"auto_pad", c.string("auto_pad", "NOTSET")}});
-  c.give(c.op("quantize", {y, as_scalar(c, c.in(6)), as_scalar(c, c.in(7))},
-              {{"axis", int64_t{1}}, {"dtype", c.dtype(7)}}));
   return {};
 }
 
@@ -123,6 +90,36 @@ constexpr OperatorRow kRows[] = {
 };
 
 }  // namespace
+
+Status qlinear_conv(NodeContext& c) {
+  TRY(need_inputs(c, {0, 1, 2, 3, 4, 5, 6, 7}));
+  const int64_t rank = TRY(c.rank(3));
+  if (rank < 2) return c.error("the weights have no channels");
+  const auto spatial = static_cast<std::size_t>(rank - 2);
+  // ONNX Runtime's own form may have the channels last.
+  const bool channels_last = c.integer("channels_last", 0) != 0;
+  Value* x = c.op("dequantize", {c.in(0), single(c, c.in(1)), single(c, c.in(2))},
+                  {{"axis", int64_t{1}}, {"dtype", DType::f32}});
+  if (channels_last) x = channels_moved(c, x, rank, false);
+  Value* w = c.op("dequantize", {c.in(3), single(c, c.in(4)), single(c, c.in(5))},
+                  {{"axis", int64_t{0}}, {"dtype", DType::f32}});
+  Value* bias = nullptr;
+  if (c.has(8)) {
+    // The bias is in units of x_scale * w_scale.
+    Value* unit = c.op("mul", {single(c, c.in(1)), single(c, c.in(4))});
+    bias = c.op("mul", {c.op("cast", {c.in(8)}, {{"dtype", DType::f32}}), unit});
+  }
+  Value* y = c.op("conv", {x, w, bias},
+                  {{"strides", c.ints("strides", Ints(spatial, 1))},
+                   {"dilations", c.ints("dilations", Ints(spatial, 1))},
+                   {"pads", c.ints("pads", Ints(2 * spatial, 0))},
+                   {"groups", c.integer("group", 1)},
+                   {"auto_pad", c.string("auto_pad", "NOTSET")}});
+  if (channels_last) y = channels_moved(c, y, rank, true);
+  c.give(c.op("quantize", {y, single(c, c.in(6)), single(c, c.in(7))},
+              {{"axis", int64_t{1}}, {"dtype", c.dtype(7)}}));
+  return {};
+}
 
 std::span<const OperatorRow> quantize_rows() { return kRows; }
 
