@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "import/onnx/importer.h"
 #include "import/onnx/shared.h"
 
 namespace burnish::onnx {
@@ -122,9 +123,14 @@ Status group_query_attention(NodeContext& c) {
     before = d[2];
     most = c.op("max", {most, c.op("dims", {}, {{"values", Dims{before}}, {"scalar", int64_t{1}}})});
   }
-  Value* places = c.op("range", {c.b().scalar(DType::i64, 0), most, c.b().scalar(DType::i64, 1)});
+  most = c.op("reshape", {most}, {{"shape", Dims{1}}});
   TRY(c.finish());
-  const Dim total = places->type().dims[0];
+  const bool known = most->contents() && most->contents()->size() == 1;
+  const Dim total = known ? most->contents()->front() : c.scope().graph->fresh_symbol("total");
+  if (!known) c.op("bind", {most}, {{"sizes", Dims{total}}});
+  // What is behind the new ones is zero.
+  Value* end = c.op("reshape", {c.op("add", {past, new_count})}, {{"shape", Dims{s.batch, 1, 1, 1}}});
+  Value* filled = c.op("lt", {count_up(c, {1, 1, total, 1}, 2), end});
   const auto cache = [&](std::size_t i, Value* fresh) {
     Value* old = c.in(i);
     const Dims all = {s.batch, s.shared, total, s.width};
@@ -136,14 +142,15 @@ Status group_query_attention(NodeContext& c) {
                   {"after", Dims{0, 0, total - before, 0}},
                   {"mode", std::string("constant")}});
     }
-    return c.op("tensor_scatter", {old, fresh, past}, {{"axis", int64_t{2}}});
+    Value* all_of_it = c.op("tensor_scatter", {old, fresh, past}, {{"axis", int64_t{2}}});
+    return c.op("select", {filled, all_of_it, c.number(fresh, 0)});
   };
   k = cache(kPastKey, k);
   v = cache(kPastValue, v);
 
   Value* row = c.op("reshape", {past}, {{"shape", Dims{s.batch, 1, 1, 1}}});
   row = c.op("add", {row, count_up(c, {1, 1, s.length, 1}, 2)});
-  Value* column = c.op("reshape", {places}, {{"shape", Dims{1, 1, 1, total}}});
+  Value* column = count_up(c, {1, 1, 1, total}, 3);
   Value* mask = c.op("le", {column, row});
   if (const int64_t window = c.integer("local_window_size", -1); window > 0)
     mask = c.op("logical_and",
