@@ -189,8 +189,7 @@ Result<Value*> mask_bias(NodeContext& c, std::size_t i, DType dtype, const Dim& 
     const auto part = [&](int64_t k) {
       Value* numbers = c.cast(mask, DType::i64);
       if (!plain)
-        numbers =
-            c.op("slice", {numbers}, {{"starts", Dims{batch * k}}, {"sizes", Dims{batch}}, {"steps", Ints{1}}});
+        numbers = c.op("slice", {numbers}, {{"starts", Dims{batch * k}}, {"sizes", Dims{batch}}, {"steps", Ints{1}}});
       return c.op("reshape", {numbers}, {{"shape", Dims{plain ? dims[0] : batch, 1, 1, 1}}});
     };
     keep = c.op("lt", {place, part(0)});

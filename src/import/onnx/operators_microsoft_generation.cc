@@ -70,8 +70,7 @@ Status group_query_attention(NodeContext& c) {
     return c.error("attributes 'num_heads' and 'kv_num_heads' must be positive, one a multiple of the other");
   const Dims dims = TRY(c.dims(kQuery));
   if (dims.size() != 3) return c.error("the query must be [batch, length, width]");
-  if (c.has(kKey) != c.has(kValue) || c.has(kPastKey) != c.has(kPastValue))
-    return c.error("keys come with values");
+  if (c.has(kKey) != c.has(kValue) || c.has(kPastKey) != c.has(kPastValue)) return c.error("keys come with values");
   const bool packed = !c.has(kKey);
   s.batch = dims[0];
   s.length = dims[1];
@@ -84,9 +83,8 @@ Status group_query_attention(NodeContext& c) {
   Value* lengths = c.op("reshape", {c.cast(c.in(kLast), DType::i64)}, {{"shape", Dims{s.batch}}});
   lengths = c.op("add", {lengths, c.number(lengths, 1)});
   // Of a first prompt that is filled up, less than its length: nothing is past then.
-  Value* new_count = s.length.is_constant()
-                         ? c.b().scalar(DType::i64, static_cast<double>(s.length.value()))
-                         : c.op("dims", {}, {{"values", Dims{s.length}}, {"scalar", int64_t{1}}});
+  Value* new_count = s.length.is_constant() ? c.b().scalar(DType::i64, static_cast<double>(s.length.value()))
+                                            : c.op("dims", {}, {{"values", Dims{s.length}}, {"scalar", int64_t{1}}});
   Value* past = c.op("sub", {lengths, new_count});
   past = c.op("max", {past, c.number(past, 0)});
 
@@ -137,10 +135,9 @@ Status group_query_attention(NodeContext& c) {
     if (old == nullptr || before == Dim(0)) {
       old = c.op("broadcast", {c.number(fresh, 0)}, {{"shape", all}});
     } else if (!(before == total)) {
-      old = c.op("pad", {old, c.number(old, 0)},
-                 {{"before", Dims(4, Dim(0))},
-                  {"after", Dims{0, 0, total - before, 0}},
-                  {"mode", std::string("constant")}});
+      old = c.op(
+          "pad", {old, c.number(old, 0)},
+          {{"before", Dims(4, Dim(0))}, {"after", Dims{0, 0, total - before, 0}}, {"mode", std::string("constant")}});
     }
     Value* all_of_it = c.op("tensor_scatter", {old, fresh, past}, {{"axis", int64_t{2}}});
     return c.op("select", {filled, all_of_it, c.number(fresh, 0)});

@@ -89,8 +89,7 @@ Status gather_block_quantized(NodeContext& c) {
     // Bytes are centred where nothing is said.
     zero = c.op("broadcast", {c.b().scalar(DType::u8, bits == 4 ? 8 : 128)}, {{"shape", scale->type().dims}});
   }
-  c.give(
-      c.op("dequantize", {x, scale, zero}, {{"axis", along}, {"block", block}, {"dtype", scale->type().dtype}}));
+  c.give(c.op("dequantize", {x, scale, zero}, {{"axis", along}, {"block", block}, {"dtype", scale->type().dtype}}));
   return {};
 }
 
@@ -101,8 +100,8 @@ Status distances(NodeContext& c) {
   if (metric != "euclidean" && metric != "sqeuclidean")
     return c.error(fmt::format("the metric '{}' is not supported", metric));
   if (TRY(c.rank(0)) != 2 || TRY(c.rank(1)) != 2) return c.error("the inputs must be matrices");
-  Value* apart = c.op("sub", {c.op("unsqueeze", {c.in(0)}, {{"axes", Ints{1}}}),
-                              c.op("unsqueeze", {c.in(1)}, {{"axes", Ints{0}}})});
+  Value* apart = c.op(
+      "sub", {c.op("unsqueeze", {c.in(0)}, {{"axes", Ints{1}}}), c.op("unsqueeze", {c.in(1)}, {{"axes", Ints{0}}})});
   Value* y = c.op("reduce", {c.op("mul", {apart, apart})},
                   {{"kind", std::string("sum")}, {"axes", Ints{2}}, {"keep", int64_t{0}}});
   c.give(metric == "euclidean" ? c.op("sqrt", {y}) : y);

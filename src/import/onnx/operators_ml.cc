@@ -334,10 +334,9 @@ Status feature_vectorizer(NodeContext& c) {
       if (widths[i] < 0) return c.error("attribute 'inputdimensions' has a negative number");
       const Dims whole = {dims[0], min(dims[1], Dim(widths[i]))};
       x = c.op("slice", {x}, {{"starts", Dims{0, 0}}, {"sizes", whole}, {"steps", Ints{1, 1}}});
-      x = c.op("pad", {x, c.number(x, 0)},
-               {{"before", Dims{0, 0}},
-                {"after", Dims{0, Dim(widths[i]) - whole[1]}},
-                {"mode", std::string("constant")}});
+      x = c.op(
+          "pad", {x, c.number(x, 0)},
+          {{"before", Dims{0, 0}}, {"after", Dims{0, Dim(widths[i]) - whole[1]}}, {"mode", std::string("constant")}});
     }
     parts.push_back(x);
   }

@@ -116,8 +116,7 @@ Status qlinear_conv(NodeContext& c) {
                    {"groups", c.integer("group", 1)},
                    {"auto_pad", c.string("auto_pad", "NOTSET")}});
   if (channels_last) y = channels_moved(c, y, rank, true);
-  c.give(c.op("quantize", {y, single(c, c.in(6)), single(c, c.in(7))},
-              {{"axis", int64_t{1}}, {"dtype", c.dtype(7)}}));
+  c.give(c.op("quantize", {y, single(c, c.in(6)), single(c, c.in(7))}, {{"axis", int64_t{1}}, {"dtype", c.dtype(7)}}));
   return {};
 }
 
