@@ -85,6 +85,22 @@ class Forms(unittest.TestCase):
         self.check([helper.make_node("ConstantFill", ["x"], ["y"], dtype=TensorProto.INT64, input_as_shape=1)],
                    {"x": np.array([2, 3], np.int64)}, {"y": np.zeros((2, 3), np.int64)}, 1)
 
+    def test_sequences_that_end(self):
+        """A running sum of each sequence, up to its length."""
+        body = helper.make_graph(
+            [helper.make_node("Add", ["s", "x"], ["t"]), helper.make_node("Identity", ["t"], ["z"])], "body",
+            [helper.make_tensor_value_info(n, TensorProto.FLOAT, [2]) for n in "sx"],
+            [helper.make_tensor_value_info(n, TensorProto.FLOAT, [2]) for n in "tz"])
+        lengths, start, x = np.array([2, 4, 0], np.int64), f32(3, 2), f32(3, 4, 2)
+        inside = (np.arange(4) < lengths[:, None])[..., None]
+        for backwards in (0, 1):
+            ordered = np.stack([np.r_[r[:n][::-1], r[n:]] for r, n in zip(x, lengths)]) if backwards else x
+            sums = start[:, None] + np.cumsum(ordered * inside, 1)
+            z = np.where(inside, sums, 0).astype(np.float32)
+            self.check([helper.make_node("Scan", ["lengths", "start", "x"], ["last", "z"], body=body, num_scan_inputs=1,
+                                         directions=[backwards])],
+                       {"lengths": lengths, "start": start, "x": x}, {"last": sums[:, -1].astype(np.float32), "z": z}, 8)
+
     def test_exponents(self):
         x = np.array([1, 1.5, 3, 0.3, 2.0**-30, 1e30, 6, 1.49, 1.51, 0, 1e-40, 3e38, np.inf, np.nan], np.float32)
         for rounding in ("down", "nearest"):
