@@ -104,8 +104,12 @@ Result<Table> cover(Opened opened, const BuildFlags& flags) {
   Table table;
   if (!opened.unknown.empty()) {
     for (const UnknownOperator& u : opened.unknown)
-      table.add(Coverage::unknown, (u.domain.empty() ? "" : u.domain + ".") + u.op_type,
-                "no operator of this name is known here", u.node);
+      table.add(
+          Coverage::unknown, (u.domain.empty() ? "" : u.domain + ".") + u.op_type,
+          u.domain == "com.microsoft.nchwc"
+              ? "ONNX Runtime writes it at ORT_ENABLE_ALL, for one processor: save the model at ORT_ENABLE_EXTENDED"
+              : "no operator of this name is known here",
+          u.node);
     walk(*opened.graph, [&](Node& node) {
       if (node.definition() != nullptr && node.op() != "constant")
         table.add(Coverage::known, node.op(), "", node.source());

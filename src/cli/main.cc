@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <exception>
 #include <iterator>
+#include <memory>
 #include <new>
 #include <numeric>
 #include <span>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -92,6 +94,18 @@ int run(Console& console, const Action& action) {
   return result ? *result : fail(console, result.error());
 }
 
+// An option that takes one value each time is shown as one to be given again, not as one with a list behind it.
+class Formatter : public CLI::Formatter {
+ public:
+  std::string make_option_opts(const CLI::Option* option) const override {
+    std::string text = CLI::Formatter::make_option_opts(option);
+    constexpr std::string_view kList = " ...";
+    if (const std::size_t at = text.find(kList); at != std::string::npos && !option->get_allow_extra_args())
+      text.replace(at, kList.size(), ", again for more");
+    return text;
+  }
+};
+
 int main(int argc, char** argv) {
   Console console;
   // Wrong usage is reported as JSON too.
@@ -102,6 +116,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", kVersion);
   app.require_subcommand(1);
   app.footer(limits_help() + kFooter);
+  app.formatter(std::make_shared<Formatter>());  // that of the subcommands, too
   std::vector<std::pair<CLI::App*, Action>> actions;
   std::vector<std::string> libraries;
   std::vector<std::string> limit_texts;

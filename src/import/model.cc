@@ -1,5 +1,6 @@
 #include "import/model.h"
 
+#include <algorithm>
 #include <cctype>
 #include <filesystem>
 #include <map>
@@ -117,6 +118,9 @@ Status require_known(const std::vector<UnknownOperator>& unknown, const std::str
     list += fmt::format("{}{} ({} time{}, first at '{}')", list.empty() ? "" : ", ", op, found.first,
                         found.first == 1 ? "" : "s", found.second);
   if (!remedy.empty()) remedy += "; ";
+  if (std::ranges::any_of(unknown, [](const UnknownOperator& u) { return u.domain == "com.microsoft.nchwc"; }))
+    remedy +=
+        "ONNX Runtime saved the file at ORT_ENABLE_ALL, which is for one processor: save it at ORT_ENABLE_EXTENDED; ";
   remedy += "operators of your own are registered before the model is read (docs/getting_started.md, --operators)";
   return refused("the model has operators that Burnish does not know: " + list, where, std::move(remedy));
 }

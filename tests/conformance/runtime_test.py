@@ -94,6 +94,81 @@ CASES = [
     ("matmul_4_bits", MS, "MatMulNBits", [f32(3, 40), u8(6, 3, 8), f32(18, low=0.1)], {"K": 40, "N": 6, "bits": 4, "block_size": 16}, 1),
     ("matmul_4_bits_zero", MS, "MatMulNBits", [f32(3, 48), u8(6, 3, 8), f32(18, low=0.1), u8(12)],
      {"K": 48, "N": 6, "bits": 4, "block_size": 16}, 1),
+    ("matmul_4_bits_order", MS, "MatMulNBits",
+     [f32(2, 32), u8(6, 2, 8), f32(6, 2, low=0.1), None, RANDOM.integers(0, 2, 32).astype(np.int32)],
+     {"K": 32, "N": 6, "bits": 4, "block_size": 16}, 1),
+    ("fused_matmul_row", MS, "FusedMatMul", [f32(4), f32(4, 5)], {"transA": 1}, 1),
+    ("fused_matmul_column", MS, "FusedMatMul", [f32(3, 4), f32(4)], {"transB": 1, "alpha": 0.5}, 1),
+    ("attention_ends_and_starts", MS, "Attention", [f32(2, 4, 8), f32(8, 24), f32(24), np.array([3, 4, 1, 0], np.int32)],
+     {"num_heads": 2}, 1),
+    ("attention_running_sums", MS, "Attention",
+     [f32(2, 4, 8), f32(8, 24), f32(24), np.array([4, 3, 0, 4, 4, 0, 4, 4], np.int32)], {"num_heads": 2}, 1),
+    ("quantised_attention", MS, "QAttention",
+     [u8(2, 4, 8), i8(8, 24), f32(24), scale(0.02), scale(0.01), None, zero(120), zero(3, np.int8)], {"num_heads": 2}, 1),
+    ("quantised_attention_masked", MS, "QAttention",
+     [u8(2, 4, 8), i8(8, 24), f32(24), scale(0.02), scale(0.01), np.array([3, 4], np.int32), zero(120), zero(0, np.int8)],
+     {"num_heads": 2, "unidirectional": 1}, 1),
+    ("multi_head_attention_ready", MS, "MultiHeadAttention", [f32(2, 3, 8), f32(2, 2, 5, 4), f32(2, 2, 5, 4)],
+     {"num_heads": 2}, 1),
+    ("qlinear_where", MS, "QLinearWhere",
+     [np.array([[True, False, True]]), u8(2, 3), scale(0.05), zero(120), u8(3), scale(0.02), zero(3), scale(0.09), zero(128)],
+     {}, 1),
+    ("qlinear_conv_channels_last", MS, "QLinearConv",
+     [u8(1, 5, 6, 4), scale(0.05), zero(120), i8(6, 2, 3, 3), scale(f32(6, low=0.01, high=0.05)), zero([0] * 6, np.int8),
+      scale(1.2), zero(128), np.arange(6, dtype=np.int32) * 50],
+     {"channels_last": 1, "group": 2, "pads": [1, 1, 1, 1], "strides": [2, 1]}, 1),
+    ("max_pool_channels_last", MS, "NhwcMaxPool", [i8(1, 5, 6, 3)],
+     {"kernel_shape": [2, 3], "strides": [2, 1], "pads": [0, 1, 0, 1]}, 1),
+    ("gather_blocks", MS, "GatherBlockQuantized",
+     [u8(5, 16), np.array([[0, 3]], np.int64), f32(5, 2), u8(5, 1)],
+     {"block_size": 16, "bits": 4, "quantize_axis": 1, "gather_axis": 0}, 1),
+    ("gather_blocks_centred", MS, "GatherBlockQuantized",
+     [u8(5, 24), np.array([4, 1], np.int64), f32(5, 3)], {"block_size": 16, "quantize_axis": 1, "gather_axis": 0}, 1),
+    ("gather_blocks_bytes", MS, "GatherBlockQuantized", [u8(5, 32), np.array([4, 1], np.int64), f32(5, 2)],
+     {"block_size": 16, "bits": 8, "quantize_axis": 1, "gather_axis": 0}, 1),
+    ("distances", MS, "CDist", [f32(3, 4), f32(5, 4)], {"metric": "euclidean"}, 1),
+    ("distances_squared", MS, "CDist", [f32(3, 4), f32(5, 4)], {"metric": "sqeuclidean"}, 1),
+    ("pad", MS, "Pad", [f32(3, 4), np.array([1, 0, 2, 1], np.int64), scale(3)], {"mode": "constant"}, 1),
+    ("range", MS, "Range", [np.array(1, np.int32), np.array(9, np.int32), np.array(3, np.int32)], {}, 1),
+    ("range_by_one", MS, "Range", [np.array(1, np.int32), np.array(4, np.int32)], {}, 1),
+    ("unique", MS, "Unique", [np.array([3, 1, 3, 2], np.float32)], {}, 3),
+    ("expand_dims", MS, "ExpandDims", [f32(3, 4), np.array(-1, np.int32)], {}, 1),
+    ("conv_transpose_dynamic_pads", MS, "ConvTransposeWithDynamicPads",
+     [f32(1, 2, 4, 4), f32(2, 3, 3, 3), np.array([1, 0, 0, 2], np.int64), f32(3)], {"strides": [2, 1]}, 1),
+    ("affine", "", "Affine", [f32(2, 3)], {"alpha": 0.5, "beta": 2.0}, 1),
+    ("scale", "", "Scale", [f32(2, 3)], {"scale": 0.5}, 1),
+    ("scaled_tanh", "", "ScaledTanh", [f32(2, 3)], {"alpha": 0.5, "beta": 2.0}, 1),
+    ("parametric_softplus", "", "ParametricSoftplus", [f32(2, 3)], {"alpha": 0.5, "beta": 2.0}, 1),
+    ("image_scaler", "", "ImageScaler", [f32(1, 3, 4, 4)], {"scale": 0.5, "bias": [1.0, 2.0, 3.0]}, 1),
+    ("crop", "", "Crop", [f32(1, 2, 6, 7)], {"border": [1, 2, 3, 1]}, 1),
+    ("crop_sizes", "", "Crop", [f32(1, 2, 6, 7)], {"border": [1, 2, 0, 0], "scale": [3, 4]}, 1),
+    ("max_pool_no_place", "", "MaxPool", [f32(1, 1, 9, 6)],
+     {"auto_pad": "VALID", "ceil_mode": 1, "kernel_shape": [4, 4], "dilations": [1, 2]}, 1),
+]
+
+
+def generation(name, new, past, last, total, rotary=False, packed=False, bias=False, **attributes):
+    """Attention of 4 heads over keys and values of 2, each 16 wide."""
+    batch, cache = len(last), [] if past is None else [f32(len(last), 2, past, 16), f32(len(last), 2, past, 16)]
+    heads = [f32(batch, new, 128), None, None] if packed else [f32(batch, new, 64), f32(batch, new, 32), f32(batch, new, 32)]
+    more = [f32(32, 8), f32(32, 8)] if rotary else [None, None]
+    more += [None, f32(1, 4, new, total)] if bias else []
+    inputs = heads + (cache or [None, None]) + [np.array(last, np.int32), np.array(total, np.int32)]
+    return (name, MS, "GroupQueryAttention", inputs + (more if rotary or bias else []),
+            {"num_heads": 4, "kv_num_heads": 2, "do_rotary": int(rotary), **attributes}, 3)
+
+
+CASES += [
+    generation("generation_prompt", 5, 0, [4], 5),
+    generation("generation_prompts", 5, None, [4, 4], 5, rotary=True, rotary_interleaved=1),
+    generation("generation_step", 1, 6, [6, 6], 7, rotary=True),
+    generation("generation_step_uneven", 1, 6, [6, 3], 7, rotary=True, packed=True),
+    generation("generation_step_buffer", 1, 16, [6, 3], 7),
+    generation("generation_chunk", 3, 6, [8], 9, rotary=True),
+    generation("generation_window", 6, 0, [5], 6, local_window_size=2),
+    generation("generation_step_window", 1, 8, [8], 9, local_window_size=3),
+    generation("generation_softcap", 5, 0, [4], 5, scale=0.2, softcap=1.5),
+    generation("generation_bias", 4, 0, [3], 4, bias=True),
 ]
 
 TREES = {
@@ -159,6 +234,11 @@ CASES += [
     ("label_encoder", ML, "LabelEncoder", [texts("a", "z", "b")],
      {"keys_strings": ["a", "b"], "values_floats": [0.5, 1.5], "default_float": -1.0}, 1),
     ("feature_vectorizer", ML, "FeatureVectorizer", [f32(2, 3), f32(2, 2)], {"inputdimensions": [3, 2]}, 1),
+    ("feature_vectorizer_fewer", ML, "FeatureVectorizer", [f32(2, 3), f32(2, 2)], {"inputdimensions": [2, 2]}, 1),
+    ("one_hot_encoder_known", ML, "OneHotEncoder", [np.array([[3, 1], [1, 5]], np.int64)], {"cats_int64s": [1, 3, 5], "zeros": 0}, 1),
+    ("svm_one_row", ML, "SVMRegressor", [f32(4)],
+     {"coefficients": [0.5, -1.0], "support_vectors": [float(v) for v in f32(8)], "n_supports": 2, "rho": [0.3], "kernel_type": "RBF",
+      "kernel_params": [0.5, 0.1, 2.0]}, 1),
     ("svm_linear", ML, "SVMRegressor", [f32(3, 4)],
      {"coefficients": [0.5, -1.0], "support_vectors": [float(v) for v in f32(8)], "n_supports": 2, "rho": [0.3], "kernel_type": "LINEAR",
       "kernel_params": [0.5, 0.1, 2.0]}, 1),
@@ -166,6 +246,10 @@ CASES += [
      {"coefficients": [0.5, -1.0], "support_vectors": [float(v) for v in f32(8)], "n_supports": 2, "rho": [0.3], "kernel_type": "RBF",
       "kernel_params": [0.5, 0.1, 2.0]}, 1),
 ]
+
+
+# ONNX Runtime has them up to opset 9.
+OLD = {"Affine", "Scale", "ScaledTanh", "ParametricSoftplus", "ImageScaler", "Crop"}
 
 
 def write(folder, case):
@@ -181,7 +265,7 @@ def write(folder, case):
         [node], name,
         [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape) for n, x in present],
         [empty(r) for r in results if r])
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(MS, 1), helper.make_opsetid("ai.onnx.ml", 3)]
+    opsets = [helper.make_opsetid("", 9 if op in OLD else 17), helper.make_opsetid(MS, 1), helper.make_opsetid("ai.onnx.ml", 3)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     values = session.run(None, dict(present))

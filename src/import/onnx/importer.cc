@@ -110,6 +110,11 @@ Status Importer::read_nodes(const std::vector<NodeProto>& nodes, Scope& scope) {
     Error error = std::move(status).error();
     const auto opset = scope.opset(node.domain);
     const std::string_view name = node.name.empty() && !node.outputs.empty() ? node.outputs[0] : node.name;
+    // An operator of the catalogue names the node, too: once is enough.
+    const std::string inner = fmt::format("node '{}{}' (", scope.prefix, name);
+    if (error.where.starts_with(inner))
+      if (const std::size_t end = error.where.find(')', inner.size()); end != std::string::npos)
+        error.where.erase(0, end + (error.where.substr(end + 1).starts_with(": ") ? 3 : 1));
     return std::unexpected(std::move(error).within(fmt::format("node '{}' ({}{}{}, opset {})", name, node.domain,
                                                                node.domain.empty() ? "" : ".", node.op_type,
                                                                opset ? fmt::to_string(*opset) : "?")));
@@ -373,6 +378,16 @@ namespace {
 constexpr std::string_view kRemedy =
     "the model is damaged or breaks ONNX's rules: download or export it again (onnx.checker.check_model says more)";
 
+constexpr std::string_view kLacking =
+    "the model is valid, but not all forms of its operators are known here: write this part of the network in another "
+    "way, or as an operator of your own (docs/getting_started.md)";
+
+// What is lacking here is no fault of the model.
+Result<std::unique_ptr<Graph>> advised(Result<std::unique_ptr<Graph>> graph) {
+  const bool lacking = !graph && graph.error().what.find("supported") != std::string::npos;
+  return advise(std::move(graph), lacking ? kLacking : kRemedy);
+}
+
 Result<std::unique_ptr<Graph>> import_bytes(std::span<const std::byte> bytes, const ImportOptions& options,
                                             std::shared_ptr<const void> owner, onnx::ExternalFiles external) {
   if (std::cmp_greater(bytes.size(), options.limits.file_bytes))
@@ -385,12 +400,12 @@ Result<std::unique_ptr<Graph>> import_bytes(std::span<const std::byte> bytes, co
 
 Result<std::unique_ptr<Graph>> import_onnx(std::span<const std::byte> bytes, const ImportOptions& options,
                                            std::shared_ptr<const void> owner) {
-  return advise(import_bytes(bytes, options, std::move(owner), {}), kRemedy);
+  return advised(import_bytes(bytes, options, std::move(owner), {}));
 }
 
 Result<std::unique_ptr<Graph>> import_onnx(const std::string& path, const ImportOptions& options) {
   const auto file = TRY(MappedFile::open(path));
-  auto graph = advise(import_bytes(file->bytes(), options, file, onnx::ExternalFiles(path, options.limits)), kRemedy);
+  auto graph = advised(import_bytes(file->bytes(), options, file, onnx::ExternalFiles(path, options.limits)));
   if (!graph) return std::unexpected(std::move(graph).error().within(path));
   return graph;
 }

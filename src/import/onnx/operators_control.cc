@@ -249,9 +249,35 @@ Status loop(NodeContext& c) {
   return finish_owner(c, node, types);
 }
 
+// The body of a scan over a sequence that may end early: the states, its length; the slices, their number. Afterwards
+// states stay and what is collected is zero.
+Status read_ending(NodeContext& c, const GraphProto& body, std::size_t states, std::span<const Type> types,
+                   Node* scan) {
+  Graph& region = scan->add_region("body");
+  const Type number = Type::tensor(DType::i64, {});
+  std::vector<Value*> inputs;
+  Value* length = nullptr;
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    if (i == states) length = region.add_input(region.fresh_name("length"), number);
+    inputs.push_back(region.add_input(region.fresh_name("x"), types[i]));
+  }
+  Value* step = region.add_input(region.fresh_name("step"), number);
+  const std::vector<Value*> results = TRY(c.importer().inline_graph(body, c.scope(), region, inputs));
+  Builder builder(region, nullptr, c.source());
+  Value* inside = builder.op("lt", {step, length});
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (!results[i]->type().is_tensor()) return c.error("the body gives what is no tensor");
+    if (i == states) region.add_output(length, "");
+    Value* otherwise = i < states ? inputs[i] : builder.scalar(results[i]->type().dtype, 0);
+    region.add_output(builder.op("select", {inside, results[i], otherwise}), "");
+  }
+  if (results.size() == states) region.add_output(length, "");
+  return builder.finish();
+}
+
 // The first Scan had a batch: every operand's first axis. It is a scan over the batch of scans over sequences.
 Status scan_8(NodeContext& c, const GraphProto& body) {
-  if (c.has(0)) return c.error("lengths of sequences are not supported", "export the model with opset 9 or later");
+  const bool ending = c.has(0);
   const int64_t scanned = c.integer("num_scan_inputs", 0);
   const std::size_t operands = c.input_count() == 0 ? 0 : c.input_count() - 1;
   if (scanned < 1 || scanned > static_cast<int64_t>(operands))
@@ -268,26 +294,50 @@ Status scan_8(NodeContext& c, const GraphProto& body) {
     values.push_back(c.in(i));
     each.push_back(Type::tensor(c.dtype(i), Dims(dims.begin() + 1, dims.end())));
   }
-  const AttributeMap over_batch = {{"num_scan_inputs", static_cast<int64_t>(operands)}};
+  Ints directions = c.ints("directions", Ints(static_cast<std::size_t>(scanned), 0));
+  if (directions.size() != static_cast<std::size_t>(scanned))
+    return c.error("attribute 'directions' has another length");
+  if (ending) {
+    // Backwards is from the end of each sequence.
+    for (std::size_t i = 0; i < directions.size(); ++i) {
+      if (directions[i] == 0) continue;
+      Value*& x = values[states + i];
+      x = c.op("reverse_sequence", {x, c.cast(c.in(0), DType::i64)},
+               {{"batch_axis", int64_t{0}}, {"time_axis", int64_t{1}}});
+      directions[i] = 0;
+    }
+    values.push_back(c.cast(c.in(0), DType::i64));
+    each.push_back(Type::tensor(DType::i64, {}));
+  }
+  const AttributeMap over_batch = {{"num_scan_inputs", static_cast<int64_t>(values.size())}};
   Node* batch = c.b().begin("scan", values, over_batch, {}, c.output_count());
   TRY(c.finish());
   Graph& outside = batch->add_region("batch");
   std::vector<Value*> one;
   for (const Type& type : each) one.push_back(outside.add_input("", type));
   Builder builder(outside, nullptr, c.source());
-  const Ints directions = c.ints("directions", Ints(static_cast<std::size_t>(scanned), 0));
-  Node* sequence = builder.begin("scan", one, {{"num_scan_inputs", scanned}, {"scan_input_directions", directions}}, {},
-                                 c.output_count());
+  if (ending) {
+    // The length goes along as a state, the number of each slice as one more sequence.
+    if (each[states].dims.empty()) return c.error(fmt::format("input {} has no sequence", states + 1));
+    std::rotate(one.begin() + static_cast<std::ptrdiff_t>(states), one.end() - 1, one.end());
+    one.push_back(builder.op("iota", {}, {{"shape", Dims{each[states].dims[0]}}, {"dtype", DType::i64}}));
+    directions.push_back(0);
+    each.pop_back();
+  }
+  Node* sequence = builder.begin(
+      "scan", one, {{"num_scan_inputs", scanned + (ending ? 1 : 0)}, {"scan_input_directions", directions}}, {},
+      c.output_count() + (ending ? 1 : 0));
   TRY(builder.finish());
   for (std::size_t i = states; i < operands; ++i) {
     if (each[i].dims.empty()) return c.error(fmt::format("input {} has no sequence", i + 1));
     each[i].dims.erase(each[i].dims.begin());
   }
-  TRY(c.importer().read_region(body, c.scope(), sequence->add_region("body"), each));
+  if (ending) TRY(read_ending(c, body, states, each, sequence));
+  else TRY(c.importer().read_region(body, c.scope(), sequence->add_region("body"), each));
   builder.complete(sequence);
   TRY(builder.finish());
   for (std::size_t i = 0; i < c.output_count(); ++i)
-    outside.add_output(sequence->result(i), std::string(body.outputs[i].name));
+    outside.add_output(sequence->result(ending && i >= states ? i + 1 : i), std::string(body.outputs[i].name));
   c.b().complete(batch);
   TRY(c.finish());
   for (std::size_t i = 0; i < c.output_count(); ++i) c.give(i, batch->result(i));

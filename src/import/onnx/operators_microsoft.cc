@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "import/onnx/node_context.h"
+#include "import/onnx/shared.h"
 
 namespace burnish::onnx {
 namespace {
@@ -80,8 +80,7 @@ Status fused_matmul(NodeContext& c) {
   TRY(need_inputs(c, 2));
   Value* a = TRY(turned(c, 0, "transA", "transBatchA"));
   Value* b = TRY(turned(c, 1, "transB", "transBatchB"));
-  if (TRY(c.rank(0)) < 2 || TRY(c.rank(1)) < 2) return c.error("vectors are not supported");
-  c.give(mul(c, c.op("matmul", {a, b}), c.real("alpha", 1)));
+  c.give(mul(c, TRY(numpy_matmul(c, a, b)), c.real("alpha", 1)));
   return {};
 }
 
@@ -170,15 +169,24 @@ Value* columns(NodeContext& c, Value* x, const Dim& start, const Dim& count) {
   return c.op("slice", {x}, {{"starts", starts}, {"sizes", sizes}, {"steps", Ints(sizes.size(), 1)}});
 }
 
-// What a mask of ones and zeros adds to scores [batch, heads, rows, columns]; also one of lengths [batch].
-Result<Value*> mask_bias(NodeContext& c, std::size_t i, DType dtype, const Dim& total) {
+// What a mask of ones and zeros adds to scores [batch, heads, rows, columns]; also one of lengths [batch], of ends and
+// starts [2 batch], or of lengths before running sums [3 batch + 2].
+Result<Value*> mask_bias(NodeContext& c, std::size_t i, DType dtype, const Dim& batch, const Dim& total) {
   Value* mask = c.in(i);
   const Dims dims = TRY(c.dims(i));
   Value* keep;
   if (dims.size() == 1) {
     Value* place = c.op("iota", {}, {{"shape", Dims{1, 1, 1, total}}, {"axis", int64_t{3}}, {"dtype", DType::i64}});
-    Value* lengths = c.op("reshape", {c.cast(mask, DType::i64)}, {{"shape", Dims{dims[0], 1, 1, 1}}});
-    keep = c.op("lt", {place, lengths});
+    const bool ends_and_starts = dims[0] == batch * 2, plain = !ends_and_starts && !(dims[0] == batch * 3 + 2);
+    // Part k of the list, one number for each sequence.
+    const auto part = [&](int64_t k) {
+      Value* numbers = c.cast(mask, DType::i64);
+      if (!plain)
+        numbers = c.op("slice", {numbers}, {{"starts", Dims{batch * k}}, {"sizes", Dims{batch}}, {"steps", Ints{1}}});
+      return c.op("reshape", {numbers}, {{"shape", Dims{plain ? dims[0] : batch, 1, 1, 1}}});
+    };
+    keep = c.op("lt", {place, part(0)});
+    if (ends_and_starts) keep = c.op("logical_and", {keep, c.op("ge", {place, part(1)})});
   } else {
     Dims shape;
     if (dims.size() == 2) shape = {dims[0], 1, 1, dims[1]};
@@ -212,64 +220,101 @@ Status give_attention(NodeContext& c, const Heads& h, std::vector<Value*>& resul
   return {};
 }
 
-Status attention(NodeContext& c) {
-  enum { input, weights, bias, mask, past, attention_bias };
-  TRY(need_inputs(c, 2));
+// Where an attention of one input for queries, keys and values has its other inputs.
+struct AttentionInputs {
+  std::size_t mask, past, bias;
+};
+
+// x: dims of the input, w: of the weights; `all`: their product, with the bias of the projection.
+Status give_projected(NodeContext& c, const Dims& x, const Dims& w, Value* all, const AttentionInputs& at) {
   if (c.integer("do_rotary", 0) != 0) return c.error("rotary embeddings within Attention are not supported");
   if (c.integer("past_present_share_buffer", 0) != 0)
     return c.error("one buffer for past and present (past_present_share_buffer) is not supported");
-  const Dims x = TRY(c.dims(input)), w = TRY(c.dims(weights));
-  if (x.size() != 3 || w.size() != 2) return c.error("the input must be [batch, length, width], the weights a matrix");
   Ints widths = c.ints("qkv_hidden_sizes");
   Dims parts;
   for (int64_t size : widths) parts.emplace_back(size);
   if (parts.empty()) parts.assign(3, floordiv(w[1], 3));
   if (parts.size() != 3) return c.error("attribute 'qkv_hidden_sizes' needs three numbers");
-  Value* all = add(c, c.op("matmul", {c.in(input), c.in(weights)}), c.in(bias));
   Heads h{};
   h.q = columns(c, all, 0, parts[0]);
   h.k = columns(c, all, parts[0], parts[1]);
   h.v = columns(c, all, parts[0] + parts[1], parts[2]);
   Dim total = x[1];
-  if (c.has(past)) {
-    const Dims d = TRY(c.dims(past));
+  if (c.has(at.past)) {
+    const Dims d = TRY(c.dims(at.past));
     if (d.size() != 5) return c.error("the past must be [2, batch, heads, length, width]");
     total = total + d[3];
     const auto half = [&](int64_t which) {
       Dims sizes = d, starts(5, Dim(0));
       sizes[0] = 1;
       starts[0] = which;
-      Value* one = c.op("slice", {c.in(past)}, {{"starts", starts}, {"sizes", sizes}, {"steps", Ints(5, 1)}});
+      Value* one = c.op("slice", {c.in(at.past)}, {{"starts", starts}, {"sizes", sizes}, {"steps", Ints(5, 1)}});
       return c.op("reshape", {one}, {{"shape", Dims(d.begin() + 1, d.end())}});
     };
     h.past_key = half(0);
     h.past_value = half(1);
   }
-  if (c.has(mask)) h.bias = TRY(mask_bias(c, mask, c.dtype(input), total));
-  if (c.has(attention_bias)) h.bias = joined(c, h.bias, c.in(attention_bias));
+  if (c.has(at.mask)) h.bias = TRY(mask_bias(c, at.mask, all->type().dtype, x[0], total));
+  if (c.has(at.bias)) h.bias = joined(c, h.bias, c.in(at.bias));
   std::vector<Value*> results;
   TRY(give_attention(c, h, results));
   c.give(results[0]);
   if (c.wanted(1)) {
-    const auto one = [&](Value* x) { return c.op("unsqueeze", {x}, {{"axes", Ints{0}}}); };
+    const auto one = [&](Value* v) { return c.op("unsqueeze", {v}, {{"axes", Ints{0}}}); };
     c.give(1, c.op("concat", {one(results[1]), one(results[2])}, {{"axis", int64_t{0}}}));
   }
   return {};
+}
+
+Status attention(NodeContext& c) {
+  enum { input, weights, bias, mask, past, attention_bias };
+  TRY(need_inputs(c, 2));
+  const Dims x = TRY(c.dims(input)), w = TRY(c.dims(weights));
+  if (x.size() != 3 || w.size() != 2) return c.error("the input must be [batch, length, width], the weights a matrix");
+  Value* all = add(c, c.op("matmul", {c.in(input), c.in(weights)}), c.in(bias));
+  TRY(c.finish());
+  return give_projected(c, x, w, all, {mask, past, attention_bias});
+}
+
+// Attention whose input and weights are 8-bit integers.
+Status quantised_attention(NodeContext& c) {
+  enum { input, weights, bias, input_scale, weight_scale, mask, input_zero, weight_zero, past, none };
+  TRY(need_inputs(c, 5));
+  const Dims x = TRY(c.dims(input)), w = TRY(c.dims(weights));
+  if (x.size() != 3 || w.size() != 2) return c.error("the input must be [batch, length, width], the weights a matrix");
+  const auto real = [&](std::size_t i, std::size_t scale, std::size_t zero) {
+    return c.op("dequantize", {c.in(i), single(c, c.in(scale)), single(c, c.in(zero))},
+                {{"axis", int64_t{-1}}, {"dtype", c.dtype(input_scale)}});
+  };
+  Value* all = add(c, c.op("matmul", {real(input, input_scale, input_zero), real(weights, weight_scale, weight_zero)}),
+                   c.in(bias));
+  TRY(c.finish());
+  return give_projected(c, x, w, all, {mask, past, none});
 }
 
 Status multi_head_attention(NodeContext& c) {
   enum { query, key, value, bias, padding, attention_bias, past_key, past_value };
   TRY(need_inputs(c, 3));
   const Dims q = TRY(c.dims(query)), k = TRY(c.dims(key)), v = TRY(c.dims(value));
-  if (q.size() != 3 || k.size() != 3 || v.size() != 3)
-    return c.error("only queries, keys and values of [batch, length, width] are supported");
+  // Keys and values of another sequence may come as [batch, heads, length, width], ready for use.
+  const bool ready = k.size() == 4 && v.size() == 4;
+  if (q.size() != 3 || (!ready && (k.size() != 3 || v.size() != 3)))
+    return c.error(
+        "only queries of [batch, length, width] with keys and values like them or of [batch, heads, length, width] are "
+        "supported");
   Heads h{c.in(query), c.in(key), c.in(value)};
   if (c.has(bias)) {
     h.q = c.op("add", {h.q, columns(c, c.in(bias), 0, q[2])});
-    h.k = c.op("add", {h.k, columns(c, c.in(bias), q[2], k[2])});
-    h.v = c.op("add", {h.v, columns(c, c.in(bias), q[2] + k[2], v[2])});
+    if (!ready) {
+      h.k = c.op("add", {h.k, columns(c, c.in(bias), q[2], k[2])});
+      h.v = c.op("add", {h.v, columns(c, c.in(bias), q[2] + k[2], v[2])});
+    }
   }
-  Dim total = k[1];
+  if (ready) {
+    h.q = c.op("reshape", {h.q}, {{"shape", Dims{q[0], q[1], k[1], k[3]}}});
+    h.q = c.op("transpose", {h.q}, {{"permutation", Ints{0, 2, 1, 3}}});
+  }
+  Dim total = ready ? k[2] : k[1];
   if (c.has(past_key) != c.has(past_value)) return c.error("the past needs keys and values");
   if (c.has(past_key)) {
     const Dims d = TRY(c.dims(past_key));
@@ -278,10 +323,14 @@ Status multi_head_attention(NodeContext& c) {
     h.past_key = c.in(past_key);
     h.past_value = c.in(past_value);
   }
-  if (c.has(padding)) h.bias = TRY(mask_bias(c, padding, c.dtype(query), total));
+  if (c.has(padding)) h.bias = TRY(mask_bias(c, padding, c.dtype(query), q[0], total));
   if (c.has(attention_bias)) h.bias = joined(c, h.bias, c.in(attention_bias));
   std::vector<Value*> results;
   TRY(give_attention(c, h, results));
+  if (ready) {
+    results[0] = c.op("transpose", {results[0]}, {{"permutation", Ints{0, 2, 1, 3}}});
+    results[0] = c.op("reshape", {results[0]}, {{"shape", Dims{q[0], q[1], k[1] * v[3]}}});
+  }
   for (std::size_t i = 0; i < 3; ++i) c.give(i, results[i]);
   return {};
 }
@@ -326,6 +375,7 @@ constexpr OperatorRow kRows[] = {
     {"SkipSimplifiedLayerNormalization", 1, skip_rms_norm, {}},
     {"EmbedLayerNormalization", 1, embed_layer_norm, {}, "-mask_index_type"},
     {"Attention", 1, attention, {}, "-mask_filter_value, -rotary_embedding_dim"},
+    {"QAttention", 1, quantised_attention, {}, "-mask_filter_value"},
     {"MultiHeadAttention", 1, multi_head_attention, {}, "-mask_filter_value"},
     {"RotaryEmbedding", 1, rotary, {}},
     {"Trilu", 1, nullptr, "trilu"},

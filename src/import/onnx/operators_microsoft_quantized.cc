@@ -2,27 +2,21 @@
 // exact, else quantize and dequantize around them.
 
 #include "import/onnx/quantized.h"
-#include "import/onnx/quantized.h"
+#include "import/onnx/shared.h"
 
 namespace burnish::onnx {
 namespace {
 
-Value* scalar(NodeContext& c, Value* v) {
-  if (v == nullptr || !v->type().is_ranked_tensor() || v->type().rank() != 1 || !(v->type().dims[0] == Dim(1)))
-    return v;
-  return c.op("reshape", {v}, {{"shape", Dims{}}});
-}
-
 // Inputs i, i + 1, i + 2: a tensor, its scale and its zero point.
 Value* read(NodeContext& c, std::size_t i, int64_t axis = 1) {
-  return c.op("dequantize", {c.in(i), scalar(c, c.in(i + 1)), scalar(c, c.in(i + 2))},
+  return c.op("dequantize", {c.in(i), single(c, c.in(i + 1)), single(c, c.in(i + 2))},
               {{"axis", axis}, {"dtype", DType::f32}});
 }
 
 // Inputs i, i + 1: scale and zero point of the result.
 Status write(NodeContext& c, Value* y, std::size_t i) {
   const DType dtype = c.has(i + 1) ? c.dtype(i + 1) : c.dtype(0);
-  c.give(c.op("quantize", {y, scalar(c, c.in(i)), scalar(c, c.in(i + 1))}, {{"axis", int64_t{1}}, {"dtype", dtype}}));
+  c.give(c.op("quantize", {y, single(c, c.in(i)), single(c, c.in(i + 1))}, {{"axis", int64_t{1}}, {"dtype", dtype}}));
   return {};
 }
 
@@ -30,11 +24,11 @@ Status write(NodeContext& c, Value* y, std::size_t i) {
 Value* integers(NodeContext& c, std::size_t i, DType dtype = DType::f64) {
   return centred(c, c.in(i), c.in(i + 2), 0, dtype);
 }
-Value* scale_of(NodeContext& c, std::size_t i) { return c.cast(scalar(c, c.in(i)), DType::f64); }
+Value* scale_of(NodeContext& c, std::size_t i) { return c.cast(single(c, c.in(i)), DType::f64); }
 Value* exact(NodeContext& c, std::size_t i) { return c.op("mul", {integers(c, i), scale_of(c, i + 1)}); }
 Status write_exact(NodeContext& c, Value* y, std::size_t i) {
   const DType dtype = c.has(i + 1) ? c.dtype(i + 1) : c.dtype(0);
-  c.give(TRY(requantized(c, y, scalar(c, c.in(i)), scalar(c, c.in(i + 1)), dtype)));
+  c.give(TRY(requantized(c, y, single(c, c.in(i)), single(c, c.in(i + 1)), dtype)));
   return {};
 }
 
@@ -46,7 +40,7 @@ Status add(NodeContext& c) {
 Status multiply(NodeContext& c) {
   TRY(need_inputs(c, {0, 1, 3, 4, 6}));
   Value* product = c.op("mul", {integers(c, 0), integers(c, 3)});
-  return write_exact(c, c.op("mul", {product, scale_product(c, scalar(c, c.in(1)), scalar(c, c.in(4)))}), 6);
+  return write_exact(c, c.op("mul", {product, scale_product(c, single(c, c.in(1)), single(c, c.in(4)))}), 6);
 }
 
 Status sigmoid(NodeContext& c) {
@@ -131,7 +125,7 @@ Status concat(NodeContext& c) {
   }
   Value* y = c.op("concat", parts, {{"axis", c.integer("axis", 0)}});
   const DType dtype = c.has(1) ? c.dtype(1) : c.dtype(2);
-  c.give(TRY(requantized(c, y, scalar(c, c.in(0)), scalar(c, c.in(1)), dtype)));
+  c.give(TRY(requantized(c, y, single(c, c.in(0)), single(c, c.in(1)), dtype)));
   return {};
 }
 
@@ -139,7 +133,7 @@ Status concat(NodeContext& c) {
 Status gemm(NodeContext& c) {
   TRY(need_inputs(c, {0, 1, 3, 4}));
   const bool turned = c.integer("transB", 0) != 0;
-  Value* sides = scale_product(c, scalar(c, c.in(1)), scalar(c, c.in(4)));
+  Value* sides = scale_product(c, single(c, c.in(1)), single(c, c.in(4)));
   const DType wide = c.has(7) ? DType::f64 : DType::f32;
   if (c.real("alpha", 1) != 1) sides = c.op("mul", {sides, c.number(sides, c.real("alpha", 1))});
   Value* y = c.op("gemm", {integers(c, 0, DType::f32), centred(c, c.in(3), c.in(5), turned ? 1 : 0, DType::f32)},
@@ -172,7 +166,7 @@ Value* rounded(NodeContext& c, Value* x, int64_t rank) {
 Status dynamic_matmul(NodeContext& c) {
   TRY(need_inputs(c, {0, 1, 2}));
   const int64_t rank = TRY(c.rank(0));
-  Value* b = c.op("dequantize", {c.in(1), scalar(c, c.in(2)), scalar(c, c.in(3))},
+  Value* b = c.op("dequantize", {c.in(1), single(c, c.in(2)), single(c, c.in(3))},
                   {{"axis", int64_t{-1}}, {"dtype", DType::f32}});
   Value* y = c.op("matmul", {rounded(c, c.in(0), rank), b});
   c.give(c.has(4) ? c.op("add", {y, c.in(4)}) : y);
@@ -183,7 +177,7 @@ Status dynamic_matmul(NodeContext& c) {
 Status matmul_to_float(NodeContext& c) {
   TRY(need_inputs(c, {0, 1, 2, 3}));
   const auto side = [&](std::size_t i) {
-    return c.op("dequantize", {c.in(i), scalar(c, c.in(i + 2)), scalar(c, c.in(i + 4))},
+    return c.op("dequantize", {c.in(i), single(c, c.in(i + 2)), single(c, c.in(i + 4))},
                 {{"axis", int64_t{i == 0 ? -2 : -1}}, {"dtype", DType::f32}});
   };
   Value* y = c.op("matmul", {side(0), side(1)});
@@ -199,7 +193,6 @@ Status matmul_bits(NodeContext& c) {
   if (k < 1 || n < 1 || block < 1 || k > 1 << 30 || n > 1 << 30 || block > 1 << 20)
     return c.error("attributes 'K', 'N' and 'block_size' must be positive");
   if (bits != 2 && bits != 4 && bits != 8) return c.error("2, 4 and 8 bits are supported");
-  if (c.has(4)) return c.error("columns in another order (g_idx) are not supported");
   const int64_t blocks = (k + block - 1) / block, each = 8 / bits, bytes = block / each;
   // [rows, m bytes] -> [rows, m * each] numbers.
   const auto unpacked = [&](Value* x, int64_t m) {
@@ -211,6 +204,11 @@ Status matmul_bits(NodeContext& c) {
       parts.push_back(c.op("bit_and", {shifted, c.number(x, static_cast<double>((1 << bits) - 1))}));
     }
     return c.op("reshape", {c.op("concat", parts, {{"axis", int64_t{2}}})}, {{"shape", Dims{n, m * each}}});
+  };
+  // The block of each column, where they are in another order; without it a column's place tells.
+  const auto reordered = [&](Value* x) {
+    Value* order = c.op("slice", {c.in(4)}, {{"starts", Dims{0}}, {"sizes", Dims{k}}, {"steps", Ints{1}}});
+    return c.op("gather", {c.op("reshape", {x}, {{"shape", Dims{n, blocks}}}), order}, {{"axis", int64_t{1}}});
   };
   const DType dtype = c.dtype(0);
   Value* weights = c.cast(unpacked(c.in(1), blocks * bytes), DType::f32);
@@ -228,10 +226,17 @@ Status matmul_bits(NodeContext& c) {
     zero = c.op("reshape", {c.cast(zero, DType::f32)}, {{"shape", Dims{n, blocks, 1}}});
   }
   Value* scale = c.op("reshape", {c.cast(c.in(2), DType::f32)}, {{"shape", Dims{n, blocks, 1}}});
-  weights = c.op("mul", {c.op("sub", {weights, zero}), scale});
-  weights = c.op("reshape", {weights}, {{"shape", Dims{n, blocks * block}}});
-  if (blocks * block != k)
-    weights = c.op("slice", {weights}, {{"starts", Dims{0, 0}}, {"sizes", Dims{n, k}}, {"steps", Ints{1, 1}}});
+  const auto cut = [&](Value* x) {
+    x = c.op("reshape", {x}, {{"shape", Dims{n, blocks * block}}});
+    if (blocks * block == k) return x;
+    return c.op("slice", {x}, {{"starts", Dims{0, 0}}, {"sizes", Dims{n, k}}, {"steps", Ints{1, 1}}});
+  };
+  if (c.has(4)) {
+    if (c.has(3)) zero = reordered(zero);
+    weights = c.op("mul", {c.op("sub", {cut(weights), zero}), reordered(scale)});
+  } else {
+    weights = cut(c.op("mul", {c.op("sub", {weights, zero}), scale}));
+  }
   weights = c.op("transpose", {c.cast(weights, dtype)}, {{"permutation", Ints{1, 0}}});
   Value* y = c.op("matmul", {c.in(0), weights});
   c.give(c.has(5) ? c.op("add", {y, c.in(5)}) : y);
@@ -241,14 +246,14 @@ Status matmul_bits(NodeContext& c) {
 Status quantize(NodeContext& c) {
   TRY(need_inputs(c, {0, 1}));
   const DType dtype = c.has(2) ? c.dtype(2) : DType::u8;
-  c.give(c.op("quantize", {c.in(0), scalar(c, c.in(1)), scalar(c, c.in(2))},
+  c.give(c.op("quantize", {c.in(0), single(c, c.in(1)), single(c, c.in(2))},
               {{"axis", c.integer("axis", 1)}, {"block", c.integer("block_size", 0)}, {"dtype", dtype}}));
   return {};
 }
 
 Status dequantize(NodeContext& c) {
   TRY(need_inputs(c, {0, 1}));
-  c.give(c.op("dequantize", {c.in(0), scalar(c, c.in(1)), scalar(c, c.in(2))},
+  c.give(c.op("dequantize", {c.in(0), single(c, c.in(1)), single(c, c.in(2))},
               {{"axis", c.integer("axis", 1)}, {"block", c.integer("block_size", 0)}, {"dtype", c.dtype(1)}}));
   return {};
 }
@@ -264,6 +269,7 @@ constexpr OperatorRow kRows[] = {
     {"QLinearGlobalAveragePool", 1, global_average_pool, {}},
     {"QLinearAveragePool", 1, average_pool, {}},
     {"QLinearConcat", 1, concat, {}},
+    {"QLinearConv", 1, qlinear_conv, {}},
     {"QGemm", 1, gemm, {}},
     {"DynamicQuantizeMatMul", 1, dynamic_matmul, {}},
     {"MatMulIntegerToFloat", 1, matmul_to_float, {}},

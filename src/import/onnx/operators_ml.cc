@@ -282,13 +282,17 @@ Status one_hot_encoder(NodeContext& c) {
   if (!c.has(0)) return c.error("input 0 is missing");
   const auto categories = TRY(table(c, "cats"));
   if (!categories) return c.error("the categories are missing");
-  if (c.integer("zeros", 1) == 0) return c.error("inputs that are no category cannot be refused (zeros = 0)");
   Ints numbers;
   for (int64_t i = 0; i < categories->elements(); ++i) numbers.push_back(i);
   Value* x = categories->dtype() == DType::string ? c.in(0) : c.cast(c.in(0), DType::i64);
   Tensor none = Tensor::scalar(DType::i64, static_cast<double>(categories->elements()));
   Value* place = c.op("label_encoder", {x},
                       {{"keys", *categories}, {"values", Tensor::i64s(numbers)}, {"otherwise", std::move(none)}});
+  // Without zeros, what is no category is an error: it looks up a place behind the last of a table of all places.
+  if (c.integer("zeros", 1) == 0) {
+    Value* places = c.b().constant(Tensor::i64s(numbers));
+    place = c.op("gather", {places, place}, {{"axis", int64_t{0}}});
+  }
   const float values[] = {0, 1};
   Tensor depth = Tensor::scalar(DType::i64, static_cast<double>(categories->elements()));
   c.give(c.op("one_hot", {place, c.b().constant(std::move(depth)), c.b().constant(Tensor::f32s({2}, values))},
@@ -321,12 +325,22 @@ Status feature_vectorizer(NodeContext& c) {
   const Ints widths = c.ints("inputdimensions");
   for (std::size_t i = 0; i < c.input_count(); ++i) {
     Dims dims = TRY(c.dims(i));
-    if (!dims.empty() && i < widths.size() && equal(dims.back(), Dim(widths[i])) == Truth::no)
-      return c.error(fmt::format("attribute 'inputdimensions' says {} of input {}, whose features are {}", widths[i], i,
-                                 dims.back().text()));
     Value* x = c.cast(c.in(i), DType::f32);
-    if (dims.size() == 1) x = c.op("reshape", {x}, {{"shape", Dims{1, dims[0]}}});
-    else if (dims.size() != 2) return c.error("inputs must be [n, features]");
+    if (dims.size() == 1) {
+      dims = {1, dims[0]};
+      x = c.op("reshape", {x}, {{"shape", dims}});
+    } else if (dims.size() != 2) {
+      return c.error("inputs must be [n, features]");
+    }
+    // The first features of each input, as many as are asked for: those that lack are zeros.
+    if (i < widths.size() && !(dims[1] == Dim(widths[i]))) {
+      if (widths[i] < 0) return c.error("attribute 'inputdimensions' has a negative number");
+      const Dims whole = {dims[0], min(dims[1], Dim(widths[i]))};
+      x = c.op("slice", {x}, {{"starts", Dims{0, 0}}, {"sizes", whole}, {"steps", Ints{1, 1}}});
+      x = c.op(
+          "pad", {x, c.number(x, 0)},
+          {{"before", Dims{0, 0}}, {"after", Dims{0, Dim(widths[i]) - whole[1]}}, {"mode", std::string("constant")}});
+    }
     parts.push_back(x);
   }
   if (parts.empty()) return c.error("has no inputs");
@@ -358,7 +372,7 @@ Status dict_vectorizer(NodeContext& c) {
 Status svm_regressor(NodeContext& c) {
   if (!c.has(0)) return c.error("input 0 is missing");
   const Dims x = TRY(c.dims(0));
-  if (x.size() != 2) return c.error("the input must be [n, features]");
+  if (x.empty() || x.size() > 2) return c.error("the input must be [features] or [n, features]");
   const Floats vectors = c.reals("support_vectors"), weights = c.reals("coefficients"), rho = c.reals("rho");
   const int64_t count = c.integer("n_supports", 0);
   const auto constant = [&](const Floats& values, std::vector<int64_t> dims) {
@@ -366,6 +380,7 @@ Status svm_regressor(NodeContext& c) {
     return c.b().constant(Tensor::f32s(std::move(dims), floats));
   };
   Value* rows = c.cast(c.in(0), DType::f32);
+  if (x.size() == 1) rows = c.op("reshape", {rows}, {{"shape", Dims{1, x[0]}}});
   Value* y;
   if (count > 0) {
     if (static_cast<int64_t>(vectors.size()) % count != 0 || static_cast<int64_t>(weights.size()) != count)

@@ -1,10 +1,11 @@
 // Convolutions, pooling, matrix products, recurrent layers.
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
-#include "import/onnx/node_context.h"
+#include "import/onnx/shared.h"
 
 namespace burnish::onnx {
 namespace {
@@ -103,11 +104,24 @@ Status average_pool(NodeContext& c) {
   return {};
 }
 
+// In the first opset p was a real number.
+Result<int64_t> whole_p(NodeContext& c) {
+  const double p = c.real("p", 2);
+  if (p < 1 || p > 1 << 20 || p != std::floor(p)) return c.error(fmt::format("p = {} is not supported", p));
+  return static_cast<int64_t>(p);
+}
+
 Status lp_pool(NodeContext& c) {
   TRY(need_inputs(c, 1));
   AttributeMap attributes = TRY(pool_attributes(c));
-  attributes.emplace("p", c.opset() < 2 ? static_cast<int64_t>(c.real("p", 2)) : c.integer("p", 2));
+  attributes.emplace("p", c.opset() < 2 ? TRY(whole_p(c)) : c.integer("p", 2));
   c.give(c.op("lp_pool", {c.in(0)}, std::move(attributes)));
+  return {};
+}
+
+Status global_lp_pool(NodeContext& c) {
+  TRY(need_inputs(c, 1));
+  c.give(c.op("global_lp_pool", {c.in(0)}, {{"p", TRY(whole_p(c))}}));
   return {};
 }
 
@@ -131,25 +145,9 @@ Status max_unpool(NodeContext& c) {
   return {};
 }
 
-// numpy.matmul: a vector on the left is a row, on the right a column, and the axis goes again.
-Result<Value*> matmul(NodeContext& c, Value* a, Value* b) {
-  const auto is_vector = [](Value* v) { return v != nullptr && v->type().is_ranked_tensor() && v->type().rank() == 1; };
-  const bool row = is_vector(a), column = is_vector(b);
-  if (row) a = c.op("unsqueeze", {a}, {{"axes", Ints{0}}});
-  if (column) b = c.op("unsqueeze", {b}, {{"axes", Ints{1}}});
-  Value* y = c.op("matmul", {a, b});
-  if (y == nullptr || (!row && !column)) return y;
-  if (!y->type().ranked) return c.error("the rank of an input is unknown", "give the model's inputs full shapes");
-  const int64_t rank = y->type().rank();
-  Ints axes;
-  if (row) axes.push_back(rank - 2);
-  if (column) axes.push_back(rank - 1);
-  return c.op("squeeze", {y}, {{"axes", axes}});
-}
-
 Status mat_mul(NodeContext& c) {
   TRY(need_inputs(c, 2));
-  c.give(TRY(matmul(c, c.in(0), c.in(1))));
+  c.give(TRY(numpy_matmul(c, c.in(0), c.in(1))));
   return {};
 }
 
@@ -181,7 +179,7 @@ Status matmul_integer(NodeContext& c) {
   TRY(need_inputs(c, 2));
   Value* a = TRY(centred(c, 0, 2, -2));
   Value* b = TRY(centred(c, 1, 3, -1));
-  c.give(TRY(matmul(c, a, b)));
+  c.give(TRY(numpy_matmul(c, a, b)));
   return {};
 }
 
@@ -204,7 +202,8 @@ constexpr OperatorRow kRows[] = {
     {"LpPool", 1, lp_pool, {}},
     {"GlobalAveragePool", 1, nullptr, "global_average_pool"},
     {"GlobalMaxPool", 1, nullptr, "global_max_pool"},
-    {"GlobalLpPool", 1, nullptr, "global_lp_pool"},
+    {"GlobalLpPool", 2, nullptr, "global_lp_pool"},
+    {"GlobalLpPool", 1, global_lp_pool, {}},
     {"MaxUnpool", 9, max_unpool, {}},
     {"MatMul", 1, mat_mul, {}},
     {"Gemm", 1, gemm, {}, "-broadcast"},
@@ -225,6 +224,21 @@ constexpr OperatorRow kRows[] = {
 };
 
 }  // namespace
+
+Result<Value*> numpy_matmul(NodeContext& c, Value* a, Value* b) {
+  const auto is_vector = [](Value* v) { return v != nullptr && v->type().is_ranked_tensor() && v->type().rank() == 1; };
+  const bool row = is_vector(a), column = is_vector(b);
+  if (row) a = c.op("unsqueeze", {a}, {{"axes", Ints{0}}});
+  if (column) b = c.op("unsqueeze", {b}, {{"axes", Ints{1}}});
+  Value* y = c.op("matmul", {a, b});
+  if (y == nullptr || (!row && !column)) return y;
+  if (!y->type().ranked) return c.error("the rank of an input is unknown", "give the model's inputs full shapes");
+  const int64_t rank = y->type().rank();
+  Ints axes;
+  if (row) axes.push_back(rank - 2);
+  if (column) axes.push_back(rank - 1);
+  return c.op("squeeze", {y}, {{"axes", axes}});
+}
 
 std::span<const OperatorRow> network_rows() { return kRows; }
 

@@ -10,11 +10,19 @@ namespace {
 // Statistics and parameters may have another float dtype than x, which the result has.
 Status batch_norm(NodeContext& c) {
   TRY(need_inputs(c, 5));
-  if (c.integer("spatial", 1) == 0) return c.error("statistics per activation (spatial = 0) are not supported");
+  const bool spatial = c.opset() >= 9 || c.integer("spatial", 1) != 0;
   const bool inference = c.opset() >= 14  ? c.integer("training_mode", 0) == 0
                          : c.opset() >= 7 ? !c.wanted(1)
                                           : c.integer("is_test", 0) != 0 || !c.wanted(1);
   const double epsilon = c.real("epsilon", 1e-5), momentum = c.real("momentum", 0.9);
+  if (!spatial) {
+    // Statistics and parameters of each activation: of x's dims without the batch.
+    if (!inference) return c.error("training with statistics per activation (spatial = 0) is not supported");
+    Value* deviation = c.op("sqrt", {c.op("add", {c.in(4), c.number(c.in(4), epsilon)})});
+    Value* y = c.op("div", {c.op("sub", {c.in(0), c.in(3)}), deviation});
+    c.give(c.op("add", {c.op("mul", {y, c.in(1)}), c.in(2)}));
+    return {};
+  }
   if (inference) {
     c.give(c.op("batch_norm", {c.in(0), c.in(1), c.in(2), c.in(3), c.in(4)}, {{"epsilon", epsilon}}));
     return {};

@@ -1,6 +1,7 @@
 // What moves and relabels elements without computing.
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include <fmt/format.h>
@@ -52,8 +53,18 @@ Status tile(NodeContext& c) {
     c.give(c.op("dynamic_tile", {c.in(0), c.in(1)}));
     return {};
   }
-  // Before opset 6: how often, and along which axis.
-  const auto tiles = c.known_ints(1), axis = c.known_ints(2);
+  // Before opset 6: how often, and along which axis, in numbers of the input's dtype.
+  const auto whole = [&](std::size_t i) -> std::optional<Ints> {
+    const Tensor* t = c.constant(i);
+    if (t == nullptr || !is_float(t->dtype())) return c.known_ints(i);
+    Ints values;
+    for (int64_t k = 0; k < t->elements() && k < 2; ++k) {
+      if (!(std::abs(t->real_at(k)) < 1 << 30)) return std::nullopt;
+      values.push_back(static_cast<int64_t>(t->real_at(k)));
+    }
+    return values;
+  };
+  const auto tiles = whole(1), axis = whole(2);
   const int64_t rank = TRY(c.rank(0));
   if (!tiles || !axis || tiles->size() != 1 || axis->size() != 1) return c.error("tiles and axis must be constants");
   Ints repeats(static_cast<std::size_t>(rank), 1);
@@ -99,7 +110,9 @@ Status split(NodeContext& c) {
     c.give_all("split", {{c.in(0)}}, {{"axis", axis}, {"sizes", to_dims(*sizes)}}, c.output_count());
     return {};
   }
-  Value* operands[] = {c.in(0), c.in(1)};
+  if (c.integer("num_outputs", count) != count) return c.error("attribute 'num_outputs' is not the number of outputs");
+  // The first opset had sizes of the input's dtype.
+  Value* operands[] = {c.in(0), c.opset() < 2 && c.has(1) ? c.cast(c.in(1), DType::i64) : c.in(1)};
   c.give_all("split_by", std::span(operands, c.has(1) ? 2 : 1), {{"axis", axis}, {"num_outputs", count}},
              c.output_count());
   return {};
@@ -162,11 +175,32 @@ Result<DType> cast_target(NodeContext& c) {
   return c.error("attribute 'to' names no element type");
 }
 
+// To f8e8m0 by the exponent of f32, whose fraction is cut off or rounded to nearest, halves up.
+Status to_exponent(NodeContext& c, bool nearest, bool saturate) {
+  constexpr double kHalf = 1 << 22;
+  const auto number = [&](double value) { return c.b().scalar(DType::u32, value); };
+  Value* bits = c.op("bitcast", {c.cast(c.in(0), DType::f32)}, {{"dtype", DType::u32}});
+  Value* exponent = c.op("bit_and", {c.op("shift_right", {bits, number(23)}), number(255)});
+  if (nearest) {
+    Value* fraction = c.op("bit_and", {bits, number(2 * kHalf - 1)});
+    // Half of the least number there is becomes that number.
+    Value* more = c.op("select", {c.op("gt", {exponent, number(0)}), c.op("ge", {fraction, number(kHalf)}),
+                                  c.op("gt", {fraction, number(kHalf)})});
+    more = c.op("logical_and", {more, c.op("lt", {exponent, number(saturate ? 254 : 255)})});
+    exponent = c.op("add", {exponent, c.cast(more, DType::u32)});
+  }
+  c.give(c.op("bitcast", {c.cast(exponent, DType::u8)}, {{"dtype", DType::f8e8m0}}));
+  return {};
+}
+
 Status cast_to(NodeContext& c, DType dtype) {
   AttributeMap attributes = {{"dtype", dtype}, {"saturate", c.integer("saturate", 1)}};
-  // The rounding of f8e8m0: only the catalogue's own is offered.
   const std::string rounding = c.string("round_mode", "up");
-  if (dtype == DType::f8e8m0 && rounding != "up") attributes.emplace("round_mode", rounding);
+  if (dtype == DType::f8e8m0 && rounding != "up") {
+    if (rounding != "nearest" && rounding != "down")
+      return c.error(fmt::format("attribute 'round_mode' is '{}', not up, down or nearest", rounding));
+    return to_exponent(c, rounding == "nearest", c.integer("saturate", 1) != 0);
+  }
   c.give(c.op("cast", {c.in(0)}, std::move(attributes)));
   return {};
 }

@@ -2,7 +2,7 @@
 #include <map>
 #include <vector>
 
-#include "import/onnx/node_context.h"
+#include "import/onnx/shared.h"
 
 namespace burnish::onnx {
 namespace {
@@ -23,9 +23,10 @@ Rows gather(std::initializer_list<std::span<const OperatorRow>> tables) {
 const OperatorRow* find_row(std::string_view domain, std::string_view op_type, int64_t opset) {
   static const Rows main =
       gather({elementwise_rows(), activation_rows(), shape_rows(), index_rows(), reduce_rows(), network_rows(),
-              normalization_rows(), quantize_rows(), control_rows(), sequence_rows(), other_rows()});
+              normalization_rows(), quantize_rows(), control_rows(), sequence_rows(), other_rows(), legacy_rows()});
   static const Rows ml = gather({ml_rows()}), preview = gather({preview_rows()}), training = gather({training_rows()});
-  static const Rows microsoft = gather({microsoft_rows(), microsoft_quantized_rows()});
+  static const Rows microsoft =
+      gather({microsoft_rows(), microsoft_quantized_rows(), microsoft_plain_rows(), microsoft_generation_rows()});
   const Rows* table = domain == "ai.onnx"                    ? &main
                       : domain == "ai.onnx.ml"               ? &ml
                       : domain == "ai.onnx.preview"          ? &preview

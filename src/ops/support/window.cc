@@ -60,7 +60,9 @@ Result<Window> window_of(const NodeView& context, std::span<const Dim> spatial, 
     w.before.push_back(pads[i]);
     w.after.push_back(pads[i + rank]);
     const Dim room = spatial[i] + w.before[i] + w.after[i] - extent;
-    if (room.range().high < 0)
+    // Windows that round up may find no place at all, and then there is no result.
+    const bool none = ceil && auto_pad == "VALID" && ceildiv(room, w.strides[i]) == Dim(-1);
+    if (room.range().high < 0 && !none)
       return context.error(
           fmt::format("the kernel covers {} elements of spatial axis {}, which has {} with its padding", extent.text(),
                       i, (room + extent).text()));
