@@ -136,7 +136,7 @@ class Run(ProgramTest):
                  ("%p: f32[a,b], %q: f32[c,d]", "matmul(%p, %q)", (f(2, 3), f(3, 5)), (f(2, 3), f(4, 5)), "3 and 4"),
                  ("%p: f32[a,b], %q: f32[c,d]", "concat(%p, %q) {axis = 0}", (f(2, 3), f(4, 3)), (f(2, 3), f(4, 5)),
                   "5 and 3"),
-                 ("%p: f32[a,b], %q: f32[c]", "layer_norm(%p, %q)", (f(2, 3), f(3)), (f(2, 3), f(2)), "3 and 2"),
+                 ("%p: f32[a,b], %q: f32[c]", "layer_norm(%p, %q)", (f(2, 3), f(3)), (f(2, 3), f(2)), "2 and 3"),
                  ("%p: f32[a,b], %q: f32[c]", "reshape(%p) {shape = dims[c]}", (f(2, 3), f(6)), (f(2, 3), f(9)), "9"),
                  ("%p: f32[a], %q: f32[b]", "add(%p, %q)", (f(1), f(3)), (f(3), f(2)), "3 and 2")]
         for inputs, node, fit, misfit, says in cases:

@@ -132,15 +132,23 @@ Value* NodeContext::op(std::string_view name, std::span<Value* const> operands, 
   return builder_.op(name, operands, std::move(attributes));
 }
 
-void NodeContext::give_all(std::string_view name, std::span<Value* const> operands, AttributeMap attributes,
-                           std::size_t results) {
+std::vector<Value*> NodeContext::all_of(std::string_view name, std::span<Value* const> operands,
+                                        AttributeMap attributes, std::size_t results) {
   if (foreign || ops::find(name) == nullptr) {
     foreign = true;
-    return;
+    return {};
   }
   const std::vector<std::string> names(results);
   Node* node = builder_.node(name, operands, std::move(attributes), names, results);
-  for (std::size_t i = 0; node != nullptr && i < results; ++i) give(i, node->result(i));
+  std::vector<Value*> values;
+  for (std::size_t i = 0; node != nullptr && i < results; ++i) values.push_back(node->result(i));
+  return values;
+}
+
+void NodeContext::give_all(std::string_view name, std::span<Value* const> operands, AttributeMap attributes,
+                           std::size_t results) {
+  const std::vector<Value*> values = all_of(name, operands, std::move(attributes), results);
+  for (std::size_t i = 0; i < values.size(); ++i) give(i, values[i]);
 }
 
 Value* NodeContext::cast(Value* value, DType dtype) {

@@ -67,7 +67,9 @@ class NodeContext {
   Value* op(std::string_view name, std::initializer_list<Value*> operands, AttributeMap attributes = {}) {
     return op(name, std::span(operands.begin(), operands.size()), std::move(attributes));
   }
-  // All results of a node, given as this node's outputs (those wanted).
+  // All results of a node; and given as this node's outputs (those wanted).
+  std::vector<Value*> all_of(std::string_view name, std::span<Value* const> operands, AttributeMap attributes,
+                             std::size_t results);
   void give_all(std::string_view name, std::span<Value* const> operands, AttributeMap attributes, std::size_t results);
   Value* i64s(std::span<const int64_t> values) { return builder_.constant(Tensor::i64s(values)); }
   Value* cast(Value* value, DType dtype);

@@ -44,8 +44,12 @@ Status layer_norm(NodeContext& c) {
   TRY(check_stash_type(c));
   if (c.input_count() > 3) return c.error("layer norm takes at most 3 inputs");
   Value* operands[] = {c.in(0), c.cast(c.in(1), c.dtype(0)), c.cast(c.in(2), c.dtype(0))};
-  c.give_all("layer_norm", std::span(operands, c.input_count()),
-             {{"axis", c.integer("axis", -1)}, {"epsilon", c.real("epsilon", 1e-5)}}, c.output_count());
+  const std::vector<Value*> results =
+      c.all_of("layer_norm", std::span(operands, c.input_count()),
+               {{"axis", c.integer("axis", -1)}, {"epsilon", c.real("epsilon", 1e-5)}}, c.output_count());
+  // Mean and deviation have the dtype of the statistics, that of an f64 x's too.
+  const DType stash = c.has_attribute("stash_type") ? TRY(c.dtype_attribute("stash_type")) : DType::f32;
+  for (std::size_t i = 0; i < results.size(); ++i) c.give(i, i == 0 ? results[i] : c.cast(results[i], stash));
   return {};
 }
 
