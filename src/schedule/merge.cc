@@ -242,14 +242,14 @@ bool sees_steps(const ScalarExpression& reader) {
   }
 }
 
-// The number in `to` of what stands for `load` of `from`. A value of 16 bits lies in registers with 32, more than it would
+// The number in `to` of what stands for `load` of the expressions `from`. A value of 16 bits lies in registers with 32, more than it would
 // have had in memory. That is welcome in a chain of arithmetic, but not where others see the value as it is stored, nor
 // where a comparison or a conversion would tell the two apart: there it is rounded.
-int at_seam(Nest& to, int value, const Nest& from, int load, const Value& seen) {
-  const DType dtype = from.expressions[at_size(load)].dtype;
+int at_seam(Nest& to, int value, const std::vector<ScalarExpression>& from, int load, const Value& seen) {
+  const DType dtype = from[at_size(load)].dtype;
   if (dtype != DType::f16 && dtype != DType::bf16) return value;
   bool rounded = seen.is_output() || seen.users().size() > 1;
-  for (const ScalarExpression& e : from.expressions)
+  for (const ScalarExpression& e : from)
     rounded = rounded || (sees_steps(e) && std::ranges::find(e.arguments, load) != e.arguments.end());
   return rounded ? to.cast(to.cast(value, DType::f32), dtype) : value;
 }
@@ -308,8 +308,8 @@ bool append(Group& producer, const Group& consumer) {
       axis = at(*ours);
     }
     const int place = store->expression;
-    copier.replace(static_cast<int>(e),
-                   at_seam(to, place, from, static_cast<int>(e), *consumer.operands[at_size(load.operand)]));
+    copier.replace(static_cast<int>(e), at_seam(to, place, from.expressions, static_cast<int>(e),
+                                                *consumer.operands[at_size(load.operand)]));
   }
   if (!found) return false;
   // Every position of one is exactly one of the other.
@@ -405,9 +405,7 @@ bool inline_producer(Group& consumer, const Group& producer, const Value* value)
     }
     const int copied = copier.copy(store->expression);
     if (copied < 0) return false;
-    Nest readers;  // of this load, in terms of the old numbers
-    readers.expressions = old;
-    place[n] = at_seam(to, copied, readers, static_cast<int>(n), *value);
+    place[n] = at_seam(to, copied, old, static_cast<int>(n), *value);
   }
   for (Statement& s : to.statements) {
     s.expression = place[at_size(s.expression)];

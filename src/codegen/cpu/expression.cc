@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <llvm/IR/Intrinsics.h>
 
+#include "codegen/nest/scalars.h"
+
 namespace burnish {
 namespace {
 
@@ -51,24 +53,8 @@ bool Expressions::supports(Scalar function, DType dtype) {
   if (is_float(dtype) && (function == Scalar::mod_floor || function == Scalar::mod_trunc)) return true;
   if (is_half(dtype)) return VectorMath::supports(function, DType::f32);
   if (is_float(dtype)) return VectorMath::supports(function, dtype);
+  if (takes_booleans(function)) return true;
   switch (function) {
-    case Scalar::logical_not:
-    case Scalar::logical_and:
-    case Scalar::logical_or:
-    case Scalar::logical_xor:
-    case Scalar::eq:
-    case Scalar::ne:
-    case Scalar::lt:
-    case Scalar::le:
-    case Scalar::gt:
-    case Scalar::ge:
-    case Scalar::min:
-    case Scalar::max:
-    case Scalar::bit_and:
-    case Scalar::bit_or:
-    case Scalar::bit_xor:
-    case Scalar::bit_not:
-    case Scalar::select: return true;
     case Scalar::neg:
     case Scalar::abs:
     case Scalar::sign:

@@ -9,21 +9,6 @@ namespace {
 using Kind = ScalarExpression::Kind;
 std::size_t u(int i) { return static_cast<std::size_t>(i); }
 
-// The operand that an expression is made of, -1 where there are none or several. Where it is read does not count.
-int only_operand(const Nest& nest, int expression) {
-  std::vector<int> todo = {expression};
-  int found = -1;
-  while (!todo.empty()) {
-    const auto& e = nest.expressions[u(todo.back())];
-    todo.pop_back();
-    todo.insert(todo.end(), e.arguments.begin(), e.arguments.end());
-    if (e.kind != Kind::load) continue;
-    if (found >= 0 && found != e.operand) return -1;
-    found = e.operand;
-  }
-  return found;
-}
-
 }  // namespace
 
 NestAccess::NestAccess(KernelFrame& frame, Expressions& expressions, const LoopForm& form, int operands)

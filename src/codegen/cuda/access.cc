@@ -12,21 +12,6 @@ std::size_t u(int i) { return static_cast<std::size_t>(i); }
 
 bool is_zero(const std::string& index) { return index == "0" || index == "0ll"; }
 
-// The operand that an expression is made of, -1 where there are none or several. Where it is read does not count.
-int only_operand(const Nest& nest, int expression) {
-  std::vector<int> todo = {expression};
-  int found = -1;
-  while (!todo.empty()) {
-    const auto& e = nest.expressions[u(todo.back())];
-    todo.pop_back();
-    todo.insert(todo.end(), e.arguments.begin(), e.arguments.end());
-    if (e.kind != Kind::load) continue;
-    if (found >= 0 && found != e.operand) return -1;
-    found = e.operand;
-  }
-  return found;
-}
-
 }  // namespace
 
 std::string CudaAccess::linear(const std::vector<Dim>& coefficients, const Dim& offset, const CudaPlace& at) {

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "codegen/nest/scalars.h"
+
 namespace burnish {
 namespace {
 
@@ -60,35 +62,11 @@ bool of_integers_only(Scalar function) {
   }
 }
 
-// What makes sense of truth values, too.
-bool of_booleans(Scalar function) {
-  switch (function) {
-    case Scalar::logical_not:
-    case Scalar::logical_and:
-    case Scalar::logical_or:
-    case Scalar::logical_xor:
-    case Scalar::eq:
-    case Scalar::ne:
-    case Scalar::lt:
-    case Scalar::le:
-    case Scalar::gt:
-    case Scalar::ge:
-    case Scalar::min:
-    case Scalar::max:
-    case Scalar::bit_and:
-    case Scalar::bit_or:
-    case Scalar::bit_xor:
-    case Scalar::bit_not:
-    case Scalar::select: return true;
-    default: return false;
-  }
-}
-
 bool supports(Scalar function, DType dtype) {
   if (!cuda_supports(dtype)) return false;
   if (is_float(dtype)) return !of_integers_only(function);
   if (of_reals_only(function)) return false;
-  return dtype != DType::boolean || of_booleans(function);
+  return dtype != DType::boolean || takes_booleans(function);
 }
 
 std::string real_text(Scalar function, DType dtype, std::span<const std::string> arguments) {

@@ -335,6 +335,20 @@ double LoopForm::cost(int expression) const {
   return sum;
 }
 
+int only_operand(const Nest& nest, int expression) {
+  std::vector<int> todo = {expression};
+  int found = -1;
+  while (!todo.empty()) {
+    const auto& e = nest.expressions[u(todo.back())];
+    todo.pop_back();
+    todo.insert(todo.end(), e.arguments.begin(), e.arguments.end());
+    if (e.kind != Kind::load) continue;
+    if (found >= 0 && found != e.operand) return -1;
+    found = e.operand;
+  }
+  return found;
+}
+
 Result<LoopForm> loop_form(const Nest& nest, std::span<const Storage> storages) {
   if (storages.size() != nest.operands.size())
     return internal_error(fmt::format("{} storages for {} operands", storages.size(), nest.operands.size()), "nest");

@@ -64,6 +64,9 @@ struct LoopForm {
   bool reduces() const;
 };
 
+// The operand that an expression is made of, -1 where there are none or several. Where it is read does not count.
+int only_operand(const Nest& nest, int expression);
+
 Result<LoopForm> loop_form(const Nest& nest, std::span<const Storage> storages);
 
 // Loops that write the fill of an output's border and of its unfinished blocks.
