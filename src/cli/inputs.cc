@@ -94,15 +94,17 @@ Result<RuntimeValue> random_value(const InputInfo& info, const SymbolTable& symb
       TRY(advise(Tensor::allocate(info.type.dtype, TRY(evaluate(info.type.dims, symbols))),
                  "give the input (--input) or smaller sizes (--shapes)", fmt::format("input '{}'", info.name)));
   std::mt19937_64 bits(seed);
-  // Whole numbers are often indices, and masks: 0 and 1 are right for both. Real ones lie in [0, 1).
+  // Whole numbers are often indices, and masks: 0 and 1 are right for both. Real ones lie in [-1, 1), so that
+  // who compares also sees what is wrong with negative ones.
   visit_number_class(tensor.dtype(), [&]<class N>(N) {
     const Accessor<N> access(tensor.dtype());
     for (int64_t i = 0; i < tensor.elements(); ++i) {
       const uint64_t r = bits();
+      const double real = static_cast<double>(r >> 40) / (1 << 23) - 1;
       if constexpr (std::is_same_v<N, double>) {
-        access.store(tensor.mutable_data(), i, static_cast<double>(r >> 40) / (1 << 24));
+        access.store(tensor.mutable_data(), i, real);
       } else if constexpr (std::is_same_v<N, std::complex<double>>) {
-        access.store(tensor.mutable_data(), i, {static_cast<double>(r >> 40) / (1 << 24), 0});
+        access.store(tensor.mutable_data(), i, {real, 0});
       } else if constexpr (std::is_same_v<N, std::string>) {
         access.store(tensor.mutable_data(), i, fmt::format("word{}", r % 10));
       } else {
