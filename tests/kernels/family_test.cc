@@ -18,9 +18,9 @@ Ending ending_of(std::mt19937& random) { return kEndings[random() % 3]; }
 void check_window(const WindowProblem& p, std::mt19937& random, bool strided = false) {
   const Ending ending = ending_of(random);
   const Kernel kernel = make_kernel(p.problem(), ending, 1);
-  for (int level = 2; level <= host_cpu().level; ++level) {
+  for (const CpuFeatures& cpu : processors()) {
     Check check;
-    check.level = level;
+    check.cpu = cpu;
     check.symbols = p.numbers();
     check.strided = strided;
     check_kernel(kernel, ending, 1, [&](auto& operands) { return p.expected(operands); }, random, check, p.text());
@@ -214,9 +214,9 @@ void check_matrix(const MatrixProblem& p, std::mt19937& random, bool dynamic, bo
   const Ending ending = ending_of(random);
   const int channel_axis = static_cast<int>(result.size()) - 1;
   const Kernel kernel = make_kernel(problem, ending, channel_axis);
-  for (int level = 2; level <= host_cpu().level; ++level) {
+  for (const CpuFeatures& cpu : processors()) {
     Check check;
-    check.level = level;
+    check.cpu = cpu;
     check.symbols = symbols;
     // Rows whose distance is only known at run time are fine for a; b's must be numbers.
     check.strided = strided;
@@ -288,9 +288,9 @@ TEST(Attention, RandomShapes) {
     };
     const Ending ending = ending_of(random);
     const Kernel kernel = make_kernel(problem, ending, 3);
-    for (int level = 2; level <= host_cpu().level; ++level) {
+    for (const CpuFeatures& cpu : processors()) {
       Check check;
-      check.level = level;
+      check.cpu = cpu;
       check.symbols = symbols;
       check.strided = i % 2 == 1;
       check_kernel(kernel, ending, 3, oracle, random, check,

@@ -50,6 +50,17 @@ void each(const std::vector<int64_t>& dims, const std::function<void(const std::
   }
 }
 
+std::vector<CpuFeatures> processors() {
+  std::vector<CpuFeatures> list;
+  for (int level = 2; level <= host_cpu().level; ++level) list.emplace_back().level = level;
+  if (host_cpu().level >= 4) {
+    list.push_back(list.back());
+    list.back().wide = true;
+    list.back().l1_bytes = 4 << 10;
+  }
+  return list;
+}
+
 Kernel make_kernel(Problem problem, Ending ending, int channel_axis) {
   Kernel kernel;
   const Type result = problem.result;
@@ -117,9 +128,7 @@ void spread(Storage& storage, const std::vector<int64_t>& dims, std::mt19937& ra
 
 int check_kernel(const Kernel& kernel, Ending ending, int channel_axis, const Oracle& oracle, std::mt19937& random,
                  const Check& check, const std::string& label) {
-  CpuFeatures cpu;
-  cpu.level = check.level;
-  const CpuTarget target(cpu);
+  const CpuTarget target(check.cpu);
   std::string why;
   const auto tactics = target.tactics(kernel, &why);
   const std::size_t inputs = kernel.anchor->operands.size();
@@ -146,7 +155,8 @@ int check_kernel(const Kernel& kernel, Ending ending, int channel_axis, const Or
   for (double v : expected.values) largest = std::max(largest, std::fabs(v));
 
   for (const Tactic& tactic : tactics) {
-    const std::string place = fmt::format("{} level {} tactic {}", label, check.level, tactic.name);
+    const std::string place =
+        fmt::format("{} for {}{} tactic {}", label, target.name(), check.cpu.wide ? ", wide," : "", tactic.name);
     EXPECT_EQ(tactic.ports.size(), kernel.operand_count()) << place;
     std::vector<Operand> operands(kernel.operand_count());
     std::vector<Storage> storages;

@@ -44,8 +44,11 @@ inline constexpr Ending kEndings[] = {Ending::plain, Ending::bias_relu, Ending::
 // A problem with an ending whose bias runs along `channel_axis` of the result.
 Kernel make_kernel(Problem problem, Ending ending, int channel_axis);
 
+// The levels that this processor has, and one whose nearest cache is so small that weights are cut into slices.
+std::vector<CpuFeatures> processors();
+
 struct Check {
-  int level = 2;
+  CpuFeatures cpu;
   SymbolTable symbols;      // numbers for the problem's symbols
   bool strided = false;     // give ports that accept any strides something else than dense rows
   double tolerance = 1e-5;  // relative to the largest result

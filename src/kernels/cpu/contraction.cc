@@ -58,6 +58,7 @@ class ContractionEmitter {
     for (const auto& p : c_.pixels) axes.push_back(p.axis);
     flat_ = epilogue_.flattens(axes);
     long_epilogue_ = epilogue_.cost() > kLongEpilogue;
+    slice_ = t_.slice > 0 ? std::min(t_.slice, sum_) : sum_;
   }
 
   Result<Emitted> run(std::string* assembly) {
@@ -73,10 +74,12 @@ class ContractionEmitter {
     };
     const int64_t panel = reserve(needs_panel, panel_bytes);
     const int64_t accumulators = reserve(needs_accumulators, accumulator_bytes);
+    const int64_t partial = reserve(slice_ < sum_, t_.group_rows * t_.block() * 4);
     const int64_t zeros = reserve(needs_panel, gather_.zero_bytes());
     if (scratch > 0) {
       panel_ = frame_.advance(frame_.scratch(), frame_.number(panel), 1);
       accumulators_ = frame_.advance(frame_.scratch(), frame_.number(accumulators), 1);
+      partial_ = frame_.advance(frame_.scratch(), frame_.number(partial), 1);
       gather_.prepare(frame_.advance(frame_.scratch(), frame_.number(zeros), 1));
     }
     const Dim groups = ceildiv(pixels_, Dim(t_.group_rows));
@@ -133,15 +136,66 @@ class ContractionEmitter {
         []() -> Values { return {}; });
   }
 
-  // All pixels of the task against one block of channels.
+  // A block of channels, and the steps of k that are taken now.
+  struct Pass {
+    llvm::Value* weights;  // of the first step
+    llvm::Value* channel;
+    int64_t channels;
+    llvm::Value* k;  // the first step; null: 0
+    int64_t steps;
+    bool resumes, ends;  // sums come from `partial_`; results are stored, not sums
+  };
+
+  // All pixels of the task against one block of channels. Weights that the nearest cache does not hold are taken a slice
+  // after the other, so that all pixels find a slice there.
   void block(llvm::Value* number, int64_t channels) {
-    llvm::Value* weights = frame_.advance(w_, b_.CreateMul(number, frame_.number(c_.w_block)));
-    llvm::Value* channel = b_.CreateAdd(channel_base_, b_.CreateMul(number, frame_.number(t_.block())));
+    Pass pass{frame_.advance(w_, b_.CreateMul(number, frame_.number(c_.w_block))),
+              b_.CreateAdd(channel_base_, b_.CreateMul(number, frame_.number(t_.block()))),
+              channels,
+              nullptr,
+              slice_,
+              false,
+              true};
+    const int64_t passes = ceil_div(sum_, slice_);
+    if (passes > 1) {
+      llvm::Value* weights = pass.weights;
+      clear(channels);
+      pass.resumes = true;
+      pass.ends = false;
+      frame_.loop(
+          "slice", frame_.number(0), frame_.number(passes - 1), 1,
+          [&](llvm::Value* i) {
+            pass.k = b_.CreateMul(i, frame_.number(slice_));
+            pass.weights = frame_.advance(weights, b_.CreateMul(pass.k, frame_.number(c_.w_sum)));
+            tiles(pass);
+          },
+          true);
+      pass.ends = true;
+      pass.k = frame_.number((passes - 1) * slice_);
+      pass.steps = sum_ - (passes - 1) * slice_;
+      pass.weights = frame_.advance(weights, frame_.number((passes - 1) * slice_ * c_.w_sum));
+    }
+    tiles(pass);
+  }
+
+  // Sums of the block are 0.
+  void clear(int64_t channels) {
+    const int64_t row = ceil_div(channels, t_.lanes) * t_.lanes;
+    llvm::Type* type = t_.lanes == 1 ? frame_.f32() : static_cast<llvm::Type*>(frame_.vector_type(t_.lanes));
+    frame_.loop(
+        "clear", frame_.number(0), frame_.number(t_.group_rows * row), t_.lanes,
+        [&](llvm::Value* i) {
+          b_.CreateAlignedStore(llvm::Constant::getNullValue(type), frame_.advance(partial_, i), llvm::Align(4));
+        },
+        true);
+  }
+
+  void tiles(const Pass& pass) {
     const auto known = pixels_.constant();
     if (!known || *known >= t_.rows)
       frame_.loop("tile", frame_.number(0), full_, 1, [&](llvm::Value* i) {
         llvm::Value* first = b_.CreateMul(i, frame_.number(t_.rows));
-        tile(first, t_.rows, nullptr, weights, channel, channels, t_.gather);
+        tile(pass, first, t_.rows, nullptr, t_.gather);
       });
     if (known && *known % t_.rows == 0) return;
     frame_.branch(
@@ -149,11 +203,11 @@ class ContractionEmitter {
         [&]() -> Values {
           llvm::Value* first = b_.CreateMul(full_, frame_.number(t_.rows));
           if (known) {
-            tile(first, static_cast<int>(*known % t_.rows), nullptr, weights, channel, channels, t_.gather);
+            tile(pass, first, static_cast<int>(*known % t_.rows), nullptr, t_.gather);
           } else {
             // How many rows are left is not known here: a whole tile runs on a copy, and only `tail_` rows are stored.
             if (!t_.gather) gather_.rows(a_, b_.CreateAdd(first_pixel_, first), tail_, panel_, panel_row_);
-            tile(t_.gather ? first : frame_.number(0), t_.rows, tail_, weights, channel, channels, true, first);
+            tile(pass, t_.gather ? first : frame_.number(0), t_.rows, tail_, true, first);
           }
           return {};
         },
@@ -161,8 +215,8 @@ class ContractionEmitter {
   }
 
   // `first`: the tile's first row in the panel or, read in place, in the task's pixels. `count`: rows that are stored.
-  void tile(llvm::Value* first, int rows, llvm::Value* count, llvm::Value* weights, llvm::Value* channel,
-            int64_t channels, bool panel, llvm::Value* first_in_task = nullptr) {
+  void tile(const Pass& pass, llvm::Value* first, int rows, llvm::Value* count, bool panel,
+            llvm::Value* first_in_task = nullptr) {
     if (!first_in_task) first_in_task = first;
     llvm::Value* pixel = b_.CreateAdd(first_pixel_, first_in_task);
     llvm::Value* a;
@@ -174,13 +228,35 @@ class ContractionEmitter {
       row = c_.pixels.empty() ? Dim(0) : c_.pixels.back().a_stride;
       a = frame_.advance(a_, b_.CreateMul(pixel, frame_.size(row)));
     }
-    const int vectors = static_cast<int>(ceil_div(channels, t_.lanes));
-    const int last_active = static_cast<int>(channels - static_cast<int64_t>(vectors - 1) * t_.lanes);
-    const int64_t next = c_.w_padded && blocks_ > 1 && t_.rows >= kReusingRows ? c_.w_block : 0;
-    const RegisterTile product{frame_, t_.lanes, t_.unroll, sum_, c_.w_sum, c_.w_channel, c_.w_padded, next};
-    const Values sums = product.multiply(a, row, weights, rows, vectors, last_active);
-    if (flat_ && !count && !long_epilogue_) store_flat(sums, pixel, rows, vectors, channel, last_active);
-    else store_rows(sums, pixel, count ? count : frame_.number(rows), rows, vectors, channel, last_active);
+    if (pass.k) a = frame_.advance(a, pass.k);
+    const int vectors = static_cast<int>(ceil_div(pass.channels, t_.lanes));
+    const int last_active = static_cast<int>(pass.channels - static_cast<int64_t>(vectors - 1) * t_.lanes);
+    RegisterTile product{frame_, t_.lanes, t_.unroll, pass.steps, c_.w_sum, c_.w_channel, c_.w_padded};
+    if (c_.w_padded && t_.rows >= kReusingRows && (blocks_ > 1 || slice_ < sum_))
+      product.ask_for(frame_.advance(pass.weights, frame_.number(slice_ * c_.w_sum)),
+                      b_.CreateSDiv(first_in_task, frame_.number(t_.rows)),
+                      pixels_.is_constant() ? t_.group_rows / t_.rows : 1);
+    llvm::Value* kept =
+        pass.resumes ? frame_.advance(partial_, b_.CreateMul(first_in_task, frame_.number(int64_t{vectors} * t_.lanes)))
+                     : nullptr;
+    const Values sums = product.multiply(a, row, pass.weights, rows, vectors, last_active,
+                                         kept ? sums_at(kept, rows * vectors, product.type()) : Values());
+    if (!pass.ends) keep_sums(sums, kept);
+    else if (flat_ && !count && !long_epilogue_) store_flat(sums, pixel, rows, vectors, pass.channel, last_active);
+    else store_rows(sums, pixel, count ? count : frame_.number(rows), vectors, pass.channel, last_active);
+  }
+
+  Values sums_at(llvm::Value* from, int count, llvm::Type* type) {
+    Values sums;
+    for (int i = 0; i < count; ++i)
+      sums.push_back(b_.CreateAlignedLoad(type, frame_.advance(from, frame_.number(i * t_.lanes)), llvm::Align(4)));
+    return sums;
+  }
+
+  void keep_sums(const Values& sums, llvm::Value* to) {
+    for (std::size_t i = 0; i < sums.size(); ++i)
+      b_.CreateAlignedStore(sums[i], frame_.advance(to, frame_.number(static_cast<int64_t>(i) * t_.lanes)),
+                            llvm::Align(4));
   }
 
   std::vector<llvm::Value*> position() {
@@ -203,13 +279,10 @@ class ContractionEmitter {
       }
   }
 
-  void store_rows(const Values& sums, llvm::Value* pixel, llvm::Value* count, int rows, int vectors,
-                  llvm::Value* channel, int last_active) {
+  void store_rows(const Values& sums, llvm::Value* pixel, llvm::Value* count, int vectors, llvm::Value* channel,
+                  int last_active) {
     const int64_t row = static_cast<int64_t>(vectors) * t_.lanes;
-    for (int r = 0; r < rows; ++r)
-      for (int v = 0; v < vectors; ++v)
-        b_.CreateAlignedStore(sums[static_cast<std::size_t>(r * vectors + v)],
-                              frame_.advance(accumulators_, frame_.number(r * row + v * t_.lanes)), llvm::Align(4));
+    keep_sums(sums, accumulators_);
     std::vector<Dim> extents;
     for (const auto& p : c_.pixels) extents.push_back(p.extent);
     frame_.loop(
@@ -240,11 +313,11 @@ class ContractionEmitter {
   const Kernel& kernel_;
   Epilogue epilogue_;
   Gather gather_;
-  int64_t sum_, blocks_, chunks_;
+  int64_t sum_, blocks_, chunks_, slice_ = 0;
   Dim pixels_;
   int64_t panel_row_ = 0;
   bool flat_ = false, long_epilogue_ = false;
-  llvm::Value *panel_ = nullptr, *accumulators_ = nullptr;
+  llvm::Value *panel_ = nullptr, *accumulators_ = nullptr, *partial_ = nullptr;
   // of the current task
   std::vector<llvm::Value*> outer_;
   llvm::Value *a_ = nullptr, *w_ = nullptr, *channel_base_ = nullptr, *first_pixel_ = nullptr, *count_ = nullptr;

@@ -62,6 +62,7 @@ struct ContractionTile {
   int unroll = 4;             // steps of k in the inner loop
   int64_t group_rows = 0;     // pixels of a task, a multiple of rows
   int64_t chunk_blocks = 1;   // blocks of channels of a task
+  int64_t slice = 0;          // steps of k that all pixels of a task take before the next ones; 0: all of them
   bool gather = true;         // copy a task's pixels into a dense panel first
   int64_t block() const { return static_cast<int64_t>(lanes) * vectors; }
 };

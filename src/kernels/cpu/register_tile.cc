@@ -2,20 +2,28 @@
 
 #include <llvm/IR/Constants.h>
 
+#include "base/checked.h"
+
 namespace burnish {
 namespace {
-constexpr int kLine = 16;  // f32 of a cache line
+constexpr int64_t kLine = 16;  // f32 of a cache line
+}
+
+void RegisterTile::ask_for(llvm::Value* next, llvm::Value* tile, int64_t tiles) {
+  ahead_lines = ceil_div(ceil_div(unroll * w_sum, kLine), tiles);
+  const int64_t part = sum / unroll * ahead_lines * kLine;
+  ahead = frame.advance(next, frame.builder().CreateMul(tile, frame.number(part)));
+}
+
+void RegisterTile::prefetch(llvm::Value* at) const {
+  auto& b = frame.builder();
+  b.CreateIntrinsic(llvm::Intrinsic::prefetch, {at->getType()}, {at, b.getInt32(0), b.getInt32(2), b.getInt32(1)});
 }
 
 llvm::Value* RegisterTile::weight(llvm::Value* at, int vector, bool masked, int active) const {
   auto& b = frame.builder();
   llvm::Value* place = frame.advance(at, frame.number(vector * lanes * w_channel));
   const bool partial = masked && !w_padded && active < lanes;
-  if (prefetch != 0 && w_channel == 1 && vector * lanes % kLine == 0) {
-    llvm::Value* ahead = frame.advance(place, frame.number(prefetch));
-    b.CreateIntrinsic(llvm::Intrinsic::prefetch, {ahead->getType()},
-                      {ahead, b.getInt32(0), b.getInt32(2), b.getInt32(1)});
-  }
   if (lanes == 1 || (w_channel == 1 && !partial))
     return frame.constant_load(b.CreateAlignedLoad(type(), place, llvm::Align(4)));
   if (w_channel == 1) {
@@ -34,13 +42,14 @@ llvm::Value* RegisterTile::weight(llvm::Value* at, int vector, bool masked, int 
 }
 
 KernelFrame::Values RegisterTile::multiply(llvm::Value* a, const Dim& row_step, llvm::Value* weights, int rows,
-                                           int vectors, int last_active) const {
+                                           int vectors, int last_active, KernelFrame::Values initial) const {
   auto& b = frame.builder();
   const int count = rows * vectors;
   // Small tiles need several independent sums each to keep the multipliers busy.
   int sets = 1;
   while (count * sets < 8 && sets < unroll) sets *= 2;
-  KernelFrame::Values sums(static_cast<std::size_t>(count * sets), llvm::Constant::getNullValue(type()));
+  KernelFrame::Values sums = std::move(initial);
+  sums.resize(static_cast<std::size_t>(count * sets), llvm::Constant::getNullValue(type()));
   std::vector<llvm::Value*> row_base;
   for (int r = 0; r < rows; ++r)
     row_base.push_back(row_step.is_constant() ? nullptr : b.CreateMul(frame.number(r), frame.size(row_step)));
@@ -62,21 +71,26 @@ KernelFrame::Values RegisterTile::multiply(llvm::Value* a, const Dim& row_step, 
   };
   const int64_t whole = sum / unroll * unroll;
   if (whole > 0) {
-    KernelFrame::Values carried = {a, weights};
+    KernelFrame::Values carried = {a, weights, ahead_lines > 0 ? ahead : weights};
     carried.insert(carried.end(), sums.begin(), sums.end());
     frame.loop(
         "k", frame.number(0), frame.number(whole), unroll, carried,
         [&](llvm::Value*, KernelFrame::Values& v) {
-          KernelFrame::Values s(v.begin() + 2, v.end());
-          for (int u = 0; u < unroll; ++u) step(v[0], v[1], u, s);
+          KernelFrame::Values s(v.begin() + 3, v.end());
+          for (int u = 0; u < unroll; ++u) {
+            for (int64_t line = ahead_lines * u / unroll; line < ahead_lines * (u + 1) / unroll; ++line)
+              prefetch(frame.advance(v[2], frame.number(line * kLine)));
+            step(v[0], v[1], u, s);
+          }
           v[0] = frame.advance(v[0], frame.number(unroll));
           v[1] = frame.advance(v[1], frame.number(unroll * w_sum));
-          std::copy(s.begin(), s.end(), v.begin() + 2);
+          v[2] = frame.advance(v[2], frame.number(ahead_lines * kLine));
+          std::copy(s.begin(), s.end(), v.begin() + 3);
         },
         true);
     a = carried[0];
     weights = carried[1];
-    sums.assign(carried.begin() + 2, carried.end());
+    sums.assign(carried.begin() + 3, carried.end());
   }
   for (int u = 0; u < static_cast<int>(sum - whole); ++u) step(a, weights, u, sums);
   for (int width = sets / 2; width >= 1; width /= 2)

@@ -13,18 +13,22 @@ struct RegisterTile {
   int64_t sum = 1;  // of k
   int64_t w_sum = 0, w_channel = 1;
   bool w_padded = false;  // storage is whole even where channels end: no masked loads
-  // Each load of weights asks for those so many elements further on, which come next; 0: nothing is asked for. Weights are
-  // read once a run, from memory, and a processor's own prefetcher is too late for them.
-  int64_t prefetch = 0;
+  // Weights that come next are asked for meanwhile: so many cache lines from `ahead` on in a turn of the loop over k.
+  llvm::Value* ahead = nullptr;
+  int64_t ahead_lines = 0;
 
-  // Sums [row * vectors + vector]. Element (row, k) of `a` is at row * row_step + k; in the last vector `last_active`
-  // lanes count.
+  // As many weights as these, at `next`, of which each of `tiles` tiles asks for its part. Weights are read once a run, from
+  // memory: a processor's own prefetcher is too late for them, and all at once they would hold up what is read now.
+  void ask_for(llvm::Value* next, llvm::Value* tile, int64_t tiles);
+  // Sums [row * vectors + vector], which begin as `initial`, or as zeros where it is empty. Element (row, k) of `a` is at
+  // row * row_step + k; in the last vector `last_active` lanes count.
   KernelFrame::Values multiply(llvm::Value* a, const Dim& row_step, llvm::Value* weights, int rows, int vectors,
-                               int last_active) const;
+                               int last_active, KernelFrame::Values initial = {}) const;
   llvm::Type* type() const { return lanes == 1 ? frame.f32() : frame.vector_type(lanes); }
 
  private:
   llvm::Value* weight(llvm::Value* at, int vector, bool masked, int active) const;
+  void prefetch(llvm::Value* at) const;
 };
 
 }  // namespace burnish

@@ -20,6 +20,13 @@ constexpr double kClose = 1.25;         // times the best estimate
 // 2 rows by 8 vectors takes 20 cycles a step, not 16).
 constexpr double kNearWeights = 0.75;
 constexpr double kFarWeights = 26;
+// With two multiply-adds of 64 bytes a cycle the next cache is too slow. Of a block that is larger, the nearest one then
+// holds a slice in this share of it, which at least so many tiles use. On a Xeon of model 207: bytes a cycle from beyond
+// the second cache, how much of that multiplies do not hide, the share of the second cache that stays from task to task,
+// cycles that a task and a vector copied to a panel take.
+constexpr double kSlice = 0.5;
+constexpr int64_t kSliceTiles = 3;
+constexpr double kMemory = 8, kExposed = 0.3, kStays = 0.6, kTaskStart = 1500, kCopyCycles = 3;
 
 struct Rates {
   double multiplies;  // vector multiply-adds per cycle
@@ -37,6 +44,59 @@ double step_cycles(const Rates& r, int rows, int vectors) {
   const double chains = std::max(rows * vectors, 8);
   const double latency = rows * vectors / chains * 4 * r.multiplies / 4;
   return std::max({rows * vectors / r.multiplies, vectors / r.loads + rows / 2.0, latency});
+}
+
+// Whether a block of weights is more than the nearest cache holds beside the pixels.
+bool is_far(const CpuFeatures& cpu, int64_t sum, int64_t block) {
+  return static_cast<double>(sum * block * 4) > kNearWeights * static_cast<double>(cpu.l1_bytes);
+}
+
+bool outruns_caches(const CpuFeatures& cpu) { return cpu.level >= 4 && rates(cpu).multiplies > 1; }
+
+// Sizes that cut `count` into 1, 2, 3 ... even parts.
+std::vector<int64_t> even_parts(int64_t count) {
+  std::vector<int64_t> sizes = {count};
+  for (int64_t parts = 2; parts <= count; ++parts)
+    if (const int64_t size = ceil_div(count, parts); size != sizes.back()) sizes.push_back(size);
+  return sizes;
+}
+
+// Tasks for a processor whose multiplies outrun its caches: pixels and channels of a task by what they cost together, of
+// which `compute` are the cycles in registers. Gives all cycles but those of copies, which the family counts.
+double weigh_tasks(const CpuFeatures& cpu, const Contraction& c, double compute, ContractionTile& tile) {
+  const int64_t sum = c.sum_count(), outer = likely(c.outer_count());
+  const int64_t blocks = ceil_div(c.channels, tile.block()), tiles = ceil_div(likely(c.pixel_count()), tile.rows);
+  const double stays = kStays * static_cast<double>(cpu.l2_bytes), line = static_cast<double>(sum) * 4;
+  const double all_weights = line * static_cast<double>(c.channels * outer);
+  const double all_pixels = line * static_cast<double>(tiles * tile.rows * outer);
+  const double copy = reads_in_place(c) ? 0 : kCopyCycles * all_pixels / (4.0 * tile.lanes);
+  double best = INFINITY, cycles = 0;
+  for (const int64_t group : even_parts(tiles))
+    for (const int64_t chunk : even_parts(blocks)) {
+      const auto groups = static_cast<double>(ceil_div(tiles, group)),
+                 chunks = static_cast<double>(ceil_div(blocks, chunk));
+      const double tasks = static_cast<double>(outer) * groups * chunks;
+      const double panel = line * static_cast<double>(tile.rows * group);
+      // Weights come from memory once, or for every group if they don't stay; pixels that don't stay, for every block.
+      double far = all_weights * (line * static_cast<double>(tile.block() * chunk) + panel < stays ? 1 : groups);
+      far += all_pixels * (panel > stays ? static_cast<double>(blocks) : chunks);
+      const bool late = group < kSliceTiles && is_far(cpu, sum, tile.block());  // nothing to do until they are there
+      const double total = compute + far / kMemory * (late ? 1 : kExposed) + tasks * kTaskStart;
+      const double wanted = total + compute / tasks + copy * chunks;
+      if (wanted >= best) continue;
+      best = wanted;
+      cycles = total;
+      tile.group_rows = group * tile.rows;
+      tile.chunk_blocks = chunk;
+    }
+  tile.slice = 0;
+  if (tile.group_rows >= kSliceTiles * tile.rows && is_far(cpu, sum, tile.block())) {
+    const auto fits = static_cast<int64_t>(kSlice * static_cast<double>(cpu.l1_bytes)) / (tile.block() * 4);
+    tile.slice = round_up(ceil_div(sum, ceil_div(sum, std::max<int64_t>(1, fits))), tile.unroll);
+    const double passes = static_cast<double>(ceil_div(sum, tile.slice) * tiles * blocks * outer);
+    cycles += passes * (1.5 * tile.rows * tile.vectors + 12);
+  }
+  return cycles;
 }
 
 }  // namespace
@@ -96,9 +156,8 @@ std::vector<TileEstimate> choose_tiles(const CpuFeatures& cpu, const Contraction
         if (row_tiles == 0 || block_count == 0 || tile_rows == 0) return;
         // A tile also stores its results and fills its pipeline.
         const double bytes = 4.0 * tile_vectors * lanes;
-        const double far = static_cast<double>(sum) * bytes > kNearWeights * static_cast<double>(cpu.l1_bytes)
-                               ? bytes / kFarWeights
-                               : 0;
+        const bool streams = is_far(cpu, sum, int64_t{tile_vectors} * lanes) && !outruns_caches(cpu);
+        const double far = streams ? bytes / kFarWeights : 0;
         const double step = std::max(step_cycles(r, tile_rows, tile_vectors), far);
         const double tile = static_cast<double>(sum) * step + 1.5 * tile_rows * tile_vectors + 12;
         cycles += static_cast<double>(row_tiles * block_count) * tile;
@@ -124,6 +183,11 @@ std::vector<TileEstimate> choose_tiles(const CpuFeatures& cpu, const Contraction
     }
     if (std::isfinite(best.seconds)) found.push_back(std::move(best));
   }
+  for (TileEstimate& t : found) {
+    t.tile.unroll = t.tile.rows * t.tile.vectors <= 4 ? 8 : 4;
+    if (!outruns_caches(cpu)) choose_tasks(cpu, c, t.tile);
+    else t.seconds = seconds_of(weigh_tasks(cpu, c, t.seconds / seconds_of(1), t.tile));
+  }
   // Of two that are as good, the narrower comes first.
   std::size_t first = 0, kept = 1;
   for (std::size_t i = 1; i < found.size(); ++i)
@@ -133,16 +197,17 @@ std::vector<TileEstimate> choose_tiles(const CpuFeatures& cpu, const Contraction
   std::ranges::stable_sort(found.begin() + 1, found.end(), {}, &TileEstimate::seconds);
   while (kept < found.size() && kept < kMostTiles && found[kept].seconds < kClose * found[0].seconds) ++kept;
   found.resize(std::min(kept, found.size()));
-  for (TileEstimate& t : found) {
-    t.tile.unroll = t.tile.rows * t.tile.vectors <= 4 ? 8 : 4;
-    choose_tasks(cpu, c, t.tile);
-  }
   return found;
 }
 
 AttributeMap parameters_of(const ContractionTile& tile) {
-  return {{"lanes", int64_t{tile.lanes}},   {"rows", int64_t{tile.rows}},    {"vectors", int64_t{tile.vectors}},
-          {"unroll", int64_t{tile.unroll}}, {"group_rows", tile.group_rows}, {"chunk_blocks", tile.chunk_blocks}};
+  return {{"lanes", int64_t{tile.lanes}},
+          {"rows", int64_t{tile.rows}},
+          {"vectors", int64_t{tile.vectors}},
+          {"unroll", int64_t{tile.unroll}},
+          {"group_rows", tile.group_rows},
+          {"chunk_blocks", tile.chunk_blocks},
+          {"slice", tile.slice}};
 }
 
 Result<ContractionTile> tile_of(const Tactic& tactic) {
@@ -154,8 +219,9 @@ Result<ContractionTile> tile_of(const Tactic& tactic) {
   tile.unroll = static_cast<int>(integer(p, "unroll", 0));
   tile.group_rows = integer(p, "group_rows", 0);
   tile.chunk_blocks = integer(p, "chunk_blocks", 0);
+  tile.slice = integer(p, "slice", 0);
   if (tile.lanes < 1 || tile.rows < 1 || tile.vectors < 1 || tile.unroll < 1 || tile.group_rows < tile.rows ||
-      tile.group_rows % tile.rows != 0 || tile.chunk_blocks < 1)
+      tile.group_rows % tile.rows != 0 || tile.chunk_blocks < 1 || tile.slice < 0)
     return internal_error(fmt::format("tactic {} lacks its parameters", tactic.name));
   return tile;
 }

@@ -31,7 +31,6 @@ class WindowEmitter {
         w_(what.window),
         frame_(module),
         b_(frame_.builder()),
-        kernel_(kernel),
         epilogue_(frame_, kernel, storages, 1),
         in_(kernel.anchor->operands[0].dims),
         out_(kernel.anchor->result.dims),
@@ -304,7 +303,6 @@ class WindowEmitter {
   const Window& w_;
   KernelFrame frame_;
   llvm::IRBuilder<>& b_;
-  const Kernel& kernel_;
   Epilogue epilogue_;
   const Dims &in_, &out_, &x_;
   std::size_t rank_;

@@ -241,7 +241,7 @@ class WinogradEmitter {
   // products[point][tile][channel of the block] = panel[point][tile] * weights[block][point]
   void multiply(llvm::Value* block) {
     const int64_t width = p_.block();
-    const RegisterTile product{frame_, p_.lanes, 4, p_.channels, width, 1, true, p_.channels * width};
+    RegisterTile product{frame_, p_.lanes, 4, p_.channels, width, 1, true};
     llvm::Value* weights =
         frame_.advance(frame_.pointer(1), b_.CreateMul(block, frame_.number(p_.points() * p_.channels * width)));
     frame_.loop(
@@ -251,6 +251,9 @@ class WinogradEmitter {
           llvm::Value* from = frame_.advance(panel_, b_.CreateMul(q, frame_.number(p_.group * p_.panel_row())));
           llvm::Value* to = frame_.advance(products_, b_.CreateMul(q, frame_.number(p_.group * width)));
           const auto rows = [&](llvm::Value* first, int count) {
+            product.ask_for(frame_.advance(w, frame_.number(p_.channels * width)),
+                            b_.CreateSDiv(first, frame_.number(p_.rows)),
+                            tiles_.is_constant() ? p_.group / p_.rows : 1);
             const Values sums =
                 product.multiply(frame_.advance(from, b_.CreateMul(first, frame_.number(p_.panel_row()))),
                                  p_.panel_row(), w, count, p_.vectors, p_.lanes);
