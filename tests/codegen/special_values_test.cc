@@ -64,7 +64,8 @@ class Maker {
 };
 
 TEST(Nest, SpecialValuesMatchTheEvaluator) {
-  for (unsigned seed = 0; seed < 250; ++seed) {
+  for (unsigned i = 0; i <= 250; ++i) {
+    const unsigned seed = i < 250 ? i : 2753;  // where LLVM saw fabs(x) > 0
     const NestCase test = Maker(seed, seed % 4 == 3 ? DType::f64 : DType::f32).make();
     auto fine = verify(test.kernel.nest);
     ASSERT_TRUE(fine) << fine.error().message() << print(test.kernel.nest);

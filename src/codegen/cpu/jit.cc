@@ -126,6 +126,7 @@ void KernelModule::set_attributes(llvm::Function& function) const {
   function.addFnAttr("prefer-vector-width", width);
   function.addFnAttr("min-legal-vector-width", width);
   function.addFnAttr("no-builtins");
+  function.addFnAttr(llvm::Attribute::NoImplicitFloat);  // why: VectorMath::abs
   function.addFnAttr(llvm::Attribute::NoUnwind);
   function.addFnAttr(llvm::Attribute::WillReturn);
   function.setDSOLocal(true);

@@ -9,7 +9,6 @@
 
 #include <llvm/IR/Intrinsics.h>
 #include <llvm/IR/Module.h>
-#include <llvm/IR/PatternMatch.h>
 
 #include "base/error.h"
 
@@ -140,7 +139,12 @@ Value VectorMath::poly(Value x, std::span<const double> coefficients) {
 }
 
 Value VectorMath::intrinsic(unsigned id, Value x) { return b_.CreateUnaryIntrinsic(id, x); }
-Value VectorMath::abs(Value x) { return intrinsic(llvm::Intrinsic::fabs, x); }
+// Without the sign bit, not as fabs: of two selects on fabs(x) one of which asks for fabs(x) > 0, LLVM 19's InstCombine makes
+// one that asks for x > 0. So that it finds no fabs in this either, functions have the attribute noimplicitfloat (jit.cc).
+Value VectorMath::abs(Value x) {
+  const uint64_t magnitude = is_double(x) ? ~uint64_t{0} >> 1 : ~uint32_t{0} >> 1;
+  return from_bits(x, b_.CreateAnd(bits(x), integer(x, magnitude)));
+}
 Value VectorMath::copysign(Value magnitude, Value sign) {
   return b_.CreateBinaryIntrinsic(llvm::Intrinsic::copysign, magnitude, sign);
 }
@@ -150,21 +154,12 @@ Value VectorMath::clamp(Value x, double low, double high) {  // NaN stays NaN
   return b_.CreateSelect(b_.CreateFCmpOGT(x, k(x, high)), k(x, high), x);
 }
 
-// LLVM 19 simplifies two selects on |x| of which one asks for |x| > 0 as if it had asked for x > 0.
-Value VectorMath::greater(Value a, Value b) {
-  Value x = nullptr;
-  if (llvm::PatternMatch::match(a, llvm::PatternMatch::m_FAbs(llvm::PatternMatch::m_Value(x))) &&
-      llvm::PatternMatch::match(b, llvm::PatternMatch::m_AnyZeroFP()))
-    return b_.CreateFCmpONE(x, k(x, 0));
-  return b_.CreateFCmpOGT(a, b);
-}
-
 Value VectorMath::minimum(Value a, Value b) {
-  Value smaller = b_.CreateSelect(greater(b, a), a, b);  // b where either is NaN
+  Value smaller = b_.CreateSelect(b_.CreateFCmpOLT(a, b), a, b);  // b where either is NaN
   return b_.CreateSelect(b_.CreateFCmpUNO(a, a), a, smaller);
 }
 Value VectorMath::maximum(Value a, Value b) {
-  Value larger = b_.CreateSelect(greater(a, b), a, b);
+  Value larger = b_.CreateSelect(b_.CreateFCmpOGT(a, b), a, b);
   return b_.CreateSelect(b_.CreateFCmpUNO(a, a), a, larger);
 }
 
@@ -555,9 +550,9 @@ Value VectorMath::apply(Scalar function, std::span<llvm::Value* const> arguments
     case Scalar::logical_xor: return b_.CreateXor(truth(a), truth(b));
     case Scalar::eq: return b_.CreateFCmpOEQ(a, b);
     case Scalar::ne: return b_.CreateFCmpUNE(a, b);
-    case Scalar::lt: return greater(b, a);
+    case Scalar::lt: return b_.CreateFCmpOLT(a, b);
     case Scalar::le: return b_.CreateFCmpOLE(a, b);
-    case Scalar::gt: return greater(a, b);
+    case Scalar::gt: return b_.CreateFCmpOGT(a, b);
     case Scalar::ge: return b_.CreateFCmpOGE(a, b);
     default: break;
   }

@@ -44,7 +44,6 @@ class VectorMath {
   Value atan(Value x);                                    // f32
   Value atan2(Value y, Value x);                          // f32
   Value pow(Value x, Value y);                            // f32
-  Value greater(Value a, Value b);                        // a > b
   Value minimum(Value a, Value b);                        // NaN if either is
   Value maximum(Value a, Value b);
   Value sign(Value x);
