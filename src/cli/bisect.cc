@@ -8,6 +8,7 @@
 #include "cli/inputs.h"
 #include "cli/stages.h"
 #include "cli/subject.h"
+#include "compile/code_cache.h"
 #include "compile/pipeline.h"
 
 namespace burnish::cli {
@@ -41,6 +42,7 @@ class Bisection {
     options.threads = options_.threads;
     options.stop_after_passes = count;
     options.print_after.clear();
+    options.code_cache = code_;
     options.disabled.insert(options.disabled.end(), disabled.begin(), disabled.end());
     console_.progress(fmt::format("build {}", ++builds_), 0);
     const BuildResult result = TRY(build(model_->clone(), options));
@@ -69,6 +71,7 @@ class Bisection {
   std::vector<RuntimeValue> expected_;
   std::vector<std::string> executed_;
   Comparison last_;
+  std::shared_ptr<CodeCache> code_ = std::make_shared<CodeCache>();
   int builds_ = 0;
 };
 

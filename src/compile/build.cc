@@ -86,6 +86,7 @@ class ImageBuilder {
     EmitOptions emission;
     emission.target = &target_;
     emission.pool = &pool_;
+    emission.cache = options_.code_cache.get();
     emission.cancelled = options_.cancelled;
     if (options_.progress) emission.progress = [&](double done) { options_.progress("emit", done); };
     TRY(emit(jobs_, *root, emission));

@@ -13,6 +13,8 @@
 
 namespace burnish {
 
+class CodeCache;  // compile/code_cache.h
+
 // Why something was done, or not (docs/architecture.md, "Say why").
 struct Decision {
   std::string id;    // "fallback.reference", "fuse.epilogue", "select.tactic" ...
@@ -45,6 +47,7 @@ struct BuildOptions : BuildChoices {
   std::vector<std::string> print_after;             // "stage.pass" or "stage" or "all"
   int stop_after_passes = -1;                       // bisect: run only the first n optional passes
   Limits limits;                                    // fold_bytes of them
+  std::shared_ptr<CodeCache> code_cache;            // shared by builds of much the same; may be null
   std::function<void(std::string_view stage, double fraction)> progress;
   std::function<bool()> cancelled;
 };

@@ -17,8 +17,8 @@ namespace {
 constexpr int64_t kAlignment = 64;
 
 // All that code depends on.
-std::string key_of(const KernelJob& job) {
-  std::string key = print(job.kernel) + "\n" + job.tactic.name;
+std::string key_of(const Target& target, const KernelJob& job) {
+  std::string key = target.name() + "\n" + print(job.kernel) + "\n" + job.tactic.name;
   for (const auto& [name, value] : job.tactic.parameters) key += fmt::format(" {}={}", name, text(value));
   for (const Storage& s : job.storages) key += fmt::format("\n{} [{}]", s.format.text(), text(std::span(s.strides)));
   return key;
@@ -44,31 +44,38 @@ Status emit(std::vector<KernelJob>& jobs, Program& root, const EmitOptions& opti
   std::map<std::string, std::size_t> known;
   std::vector<std::size_t> kind(jobs.size());  // job -> distinct kernel
   std::vector<const KernelJob*> distinct;
+  std::vector<const std::string*> keys;
   for (std::size_t j = 0; j < jobs.size(); ++j) {
-    const auto [found, fresh] = known.emplace(key_of(jobs[j]), distinct.size());
-    if (fresh) distinct.push_back(&jobs[j]);
+    const auto [found, fresh] = known.emplace(key_of(*options.target, jobs[j]), distinct.size());
+    if (fresh) {
+      distinct.push_back(&jobs[j]);
+      keys.push_back(&found->first);
+    }
     kind[j] = found->second;
   }
-  std::vector<std::optional<Emitted>> code(distinct.size());
+  std::vector<std::shared_ptr<const Emitted>> code(distinct.size());
   std::mutex mutex;
   std::optional<Error> failure;
   std::size_t failed = distinct.size();
   std::atomic<std::size_t> done = 0;
   std::atomic<bool> stop = false;
+  const auto fail = [&](std::size_t i, Error error) {
+    const std::lock_guard lock(mutex);
+    if (i >= failed) return;  // the same message whatever the threads did
+    const std::string& step = distinct[i]->program->steps[distinct[i]->step].name;
+    error.where = error.where.empty() ? step : step + ": " + error.where;
+    failed = i;
+    failure = std::move(error);
+  };
   const auto work = [&](int64_t first, int64_t last, int worker) {
     for (auto i = static_cast<std::size_t>(first); i < static_cast<std::size_t>(last) && !stop; ++i) {
       const KernelJob& job = *distinct[i];
-      auto emitted = options.target->emit(job.kernel, job.tactic, job.storages);
-      const std::string& step = job.program->steps[job.step].name;
-      if (emitted) {
-        code[i] = std::move(*emitted);
-      } else {
-        const std::lock_guard lock(mutex);
-        if (i < failed) {  // the same message whatever the threads did
-          failed = i;
-          failure = std::move(emitted.error());
-          failure->where = failure->where.empty() ? step : step + ": " + failure->where;
-        }
+      if (options.cache != nullptr) code[i] = options.cache->find(*keys[i]);
+      if (code[i] == nullptr) {
+        auto emitted = options.target->emit(job.kernel, job.tactic, job.storages);
+        if (emitted) code[i] = std::make_shared<const Emitted>(std::move(*emitted));
+        if (emitted && options.cache != nullptr) options.cache->keep(*keys[i], code[i]);
+        if (!emitted) fail(i, std::move(emitted.error()));
       }
       ++done;
       if (worker == 0 && options.progress)

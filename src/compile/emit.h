@@ -2,6 +2,7 @@
 // Code for all kernels of a program: each distinct one once, on all threads.
 
 #include "base/thread_pool.h"
+#include "compile/code_cache.h"
 #include "schedule/place.h"
 
 namespace burnish {
@@ -9,6 +10,7 @@ namespace burnish {
 struct EmitOptions {
   const Target* target = nullptr;
   ThreadPool* pool = nullptr;            // may be null
+  CodeCache* cache = nullptr;            // may be null
   std::function<void(double)> progress;  // fraction done
   std::function<bool()> cancelled;
 };

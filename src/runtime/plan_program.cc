@@ -250,6 +250,8 @@ class Decoder {
     if (sizes != nullptr) t.dims = TRY(dims(*sizes));
     if (const Json* element = optional_field(json, "element"))
       t.element = std::make_shared<const Type>(TRY(type(*element, depth + 1)));
+    const bool holds = t.kind == Type::Kind::sequence || t.kind == Type::Kind::optional || t.kind == Type::Kind::map;
+    if (holds != (t.element != nullptr)) return bad("a type holds nothing, or something that its kind cannot hold");
     return t;
   }
 

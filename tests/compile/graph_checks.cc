@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "compile/build.h"
+#include "compile/code_cache.h"
 #include "compile/pipeline.h"
 #include "runtime/executor.h"
 #include "tests/support/graph_difference.h"
@@ -68,10 +69,12 @@ struct Case {
 };
 
 // Empty, or what went wrong.
-std::string run(const RandomGraph& random, const Variant& variant, std::span<const Case> cases) {
+std::string run(const RandomGraph& random, const Variant& variant, std::span<const Case> cases,
+                const std::shared_ptr<CodeCache>& code) {
   BuildOptions options;
   options.cpu = variant.cpu;
   options.threads = 1;
+  options.code_cache = code;
   if (!variant.off.empty()) options.disabled = {variant.off};
   auto built = build(random.graph->clone(), options);
   if (!built) return "build: " + built.error().message();
@@ -114,8 +117,9 @@ Outcome check(const RandomGraph& random, std::span<const Variant> variants) {
     const bool refused = !other.has_value();
     cases.push_back({std::move(inputs), refused ? std::vector<RuntimeValue>() : *std::move(other), refused});
   }
+  const auto code = std::make_shared<CodeCache>();  // most kernels are the same in most variants
   for (const Variant& variant : variants)
-    if (const std::string what = run(random, variant, cases); !what.empty())
+    if (const std::string what = run(random, variant, cases, code); !what.empty())
       return {false, what + "\n" + variant.text()};
   return {};
 }

@@ -108,6 +108,10 @@ TEST(PlanChecks, InconsistentProgramsAreTheFilesFault) {
       {"a body that is not there", heap_program, kChoice, [](Json& p) { p["steps"][0]["bodies"][1] = 2; }},
       {"a body that captures what is not there", heap_program, kChoice,
        [](Json& p) { p["bodies"][0]["captures"][0][1] = 99; }},
+      {"a sequence of nothing", heap_program, kChoice,
+       [](Json& p) { p["slots"].back()["type"]["kind"] = static_cast<int>(Type::Kind::sequence); }},
+      {"a tensor that holds another", heap_program, kChoice,
+       [](Json& p) { p["slots"].back()["type"]["element"] = p["slots"][0]["type"]; }},
       {"a negative number of slots", heap_program, kChoice, [](Json& p) { p["inputs"][0] = -2; }},
   };
   for (const Change& c : changes) {
