@@ -78,7 +78,10 @@ class Others:
 
 def machine():
     info = pathlib.Path("/proc/cpuinfo").read_text()
-    model = next((line.partition(":")[2].strip() for line in info.splitlines() if line.startswith("model name")), "")
-    return {"processor": model or platform.machine(), "processors": len(os.sched_getaffinity(0)),
+    facts = dict(map(str.strip, line.split(":", 1)) for line in info.partition("\n\n")[0].splitlines() if ":" in line)
+    name = facts.get("model name") or platform.machine()
+    if "cpu family" in facts and "model" in facts:  # a virtual machine's names are for whole generations
+        name += f" (family {facts['cpu family']}, model {facts['model']})"
+    return {"processor": name, "processors": len(os.sched_getaffinity(0)),
             "system": f"{platform.system()} {platform.release()}",
             "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="minutes")}

@@ -186,6 +186,13 @@ def same_bits(burnish, plan, feeds, folder):
     return len(set(hashes)) == 1, hashes[0]
 
 
+def bound_of(burnish, plan, feeds, threads):
+    """What the plan's layers multiply and read, and how soon this processor's peaks would let them be done."""
+    report = json.loads(burnish.text("bench", plan, *feeds, "--threads", threads, "--duration", 0.3, "--profile",
+                                     "--json"))
+    return {what: report["profile"][what] for what in ("bound_ms", "multiplications", "bytes")}
+
+
 def start(names, setups, reasons, avx2):
     """Processes of those that start; a peer that does not is given its reason, unless it did before (no `reasons`)."""
     workers = []
@@ -276,6 +283,7 @@ def measure_in(folder, burnish, model, options, reasons):
         "differences": {name: d for name, d in differences.items() if name in times},
         "builds": {name: {k: b[k] for k in ("build_seconds", "reference_nodes", "file_bytes", "weight_bytes",
                                             "derived_bytes")} for name, b in builds.items()},
+        "bounds": {name: bound_of(burnish, b["plan"], feeds, threads) for name, b in builds.items()},
         "arena_bytes": arena, "peak_bytes": burnish.peak_bytes(*run, "--quiet"),
         "peak_limit_bytes": figures.memory_limit(weights, arena), "process_start_ms": process_start,
         "first_answer_ms": burnish.wall_ms(*run, "--quiet"),

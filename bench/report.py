@@ -242,13 +242,19 @@ def spread_table(group):
 
 
 def own_table(group):
+    """Burnish alone, a line for each of its modes: what limits it, and what it takes besides time."""
     lines = []
     for row in group:
-        built = row["builds"]["burnish"]
-        lines.append([row["network"], f"{built['build_seconds']:.1f}", mib(built["weight_bytes"]),
-                      mib(built["derived_bytes"]), mib(row["arena_bytes"]), mib(row["peak_bytes"]),
-                      f"{row['first_answer_ms']:.0f}"])
-    return markdown_table(["network", "build s", "weights MiB", "derived MiB", "arena MiB", "peak memory MiB",
+        for name in ours_of(row):
+            built, bound, least = row["builds"][name], row["bounds"][name], row["times_ms"][name]["min"]
+            first = name == ours_of(row)[0]
+            lines.append([row["network"], ENGINES[name].title, f"{bound['multiplications'] / 1e9:.2f}",
+                          milliseconds(bound["bound_ms"]), digits(bound["bound_ms"] / least),
+                          f"{built['build_seconds']:.1f}", mib(built["weight_bytes"]), mib(built["derived_bytes"]),
+                          *((mib(row["arena_bytes"]), mib(row["peak_bytes"]), f"{row['first_answer_ms']:.0f}")
+                            if first else ("", "", ""))])
+    return markdown_table(["network", "mode", "10^9 multiplications", "bound ms", "of the bound", "build s",
+                           "weights MiB", "derived MiB", "arena MiB", "peak memory MiB",
                            "from start to first answer ms"], lines)
 
 
@@ -267,7 +273,9 @@ The whole is done {settings['repeats']} time{'s' * (settings['repeats'] > 1)}. T
 in f32. *Best peer / Burnish* is
 the least time of the fastest peer over that of Burnish: above 1, Burnish is faster. Of several runs, the lowest counts.
 *Of peak* is the share of the multiply-adds that this machine can do in registers, measured beside each row, counting
-those of the direct convolution: Winograd's need fewer, and so pass 1. A peer that cannot run a model is *n/a*, with its
+those of the direct convolution: Winograd's need fewer, and so pass 1. *Bound* is the least time in which the processor
+could do the multiplications that are left and read and write each layer's values and weights, layer by layer, by peaks
+measured there and then; *of the bound* is its share of the time. A peer that cannot run a model is *n/a*, with its
 reason below the table.""", "", "| | |", "|---|---|", f"| processor | {here['processor']}, {here['processors']} \
 processors |", f"| system | {here['system']} |", *(f"| peak, {t} thread{'s' * (t > 1)}, {bits} bits | \
 {value / 1e9:.0f} thousand million multiply-adds a second |" for (t, bits), value in sorted(peaks.items())),

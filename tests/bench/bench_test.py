@@ -226,6 +226,7 @@ class Fakes(unittest.TestCase):
         self.assertIn("has no layer for Gather", row["not_applicable"]["unable"])
         self.assertIn("ended with exit code 3", row["not_applicable"]["broken"])
         self.assertEqual((row["batch"], row["inputs"]["x"], row["macs"]), (4, "f32[4,3,6]", 4 * 3 * 6 * 4))
+        self.assertEqual(row["bounds"]["burnish"]["multiplications"], row["macs"])
         self.assertEqual(bench.failures(row), [])
 
     def test_one_engine_runs_at_a_time(self):
@@ -336,6 +337,7 @@ def made_row(network, ours, peers, **more):
             "repeats_ms": [{n: t["min"] for n, t in times.items()}], "not_applicable": {}, "others_processors": 0.0,
             "differences": {n: 1e-6 for n in peers}, "versions": {n: "1.2" for n in times}, "isa": "x86-64-v4",
             "date": "2026-01-02T03:04+00:00", "builds": {"burnish": built}, "arena_bytes": 0, "peak_bytes": 0,
+            "bounds": {"burnish": {"bound_ms": ours / 2, "multiplications": 1_500_000_000, "bytes": 10}},
             "peak_limit_bytes": 1, "first_answer_ms": 1.0, "first_answer_limit_ms": 2.0, "same_bits": True, **more}
 
 
@@ -374,6 +376,7 @@ class ReportTest(unittest.TestCase):
         self.assertIn("| one | 40.0 | 60.0 | **50.0** | 1.25 | 0.50 | 0.40 |", text)
         self.assertIn("| two | 20.0 | **10.0** | n/a | 0.50 | 1.00 | 2.00 |", text)
         self.assertIn("- MNN on two: has no layer for it", text)
+        self.assertIn("| one | Burnish | 1.50 | 20.0 | 0.50 | 1.0 | 1.0 | 0.0 |", text)
         for word in ("A processor", "Linux", "abc", "2026-01-02", "ONNX Runtime | 1.2", "x86-64-v4", "0.79"):
             self.assertIn(word, text)
 
