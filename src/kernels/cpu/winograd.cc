@@ -44,18 +44,18 @@ struct Plan {
   int64_t block() const { return static_cast<int64_t>(lanes) * vectors; }
   int64_t blocks() const { return ceil_div(outputs, block()); }
   int64_t chunks() const { return ceil_div(blocks(), chunk_blocks); }
-  // A tile's input channels in the panel: rows start on different cache sets.
-  int64_t panel_row() const {
-    const int64_t row = round_up(channels, 16) + 16;
-    return row / 16 % 2 == 0 ? row + 16 : row;
-  }
+  // The panel holds [tile][point][channel], so that a tile's transform stores to few pages; rows and tiles start on
+  // different cache sets.
+  int64_t panel_row() const { return on_other_sets(round_up(channels, 16) + 16); }
+  int64_t panel_tile() const { return on_other_sets(points() * panel_row()); }
+  static int64_t on_other_sets(int64_t floats) { return floats / 16 % 2 == 0 ? floats + 16 : floats; }
   Dim tiles(const Problem& problem) const {
     Dim count = problem.result.dims[0];
     for (std::size_t d = 0; d < forms.size(); ++d)
       count *= ceildiv(problem.result.dims[d + 2], Dim(forms[d].outputs()));
     return count;
   }
-  int64_t panel_bytes() const { return round_up(points() * group * panel_row() * 4, 64); }
+  int64_t panel_bytes() const { return round_up(group * panel_tile() * 4, 64); }
   int64_t product_bytes() const { return round_up(points() * group * block() * 4, 64); }
   int64_t weight_bytes() const { return points() * channels * blocks() * block() * 4; }
 };
@@ -211,7 +211,7 @@ class WinogradEmitter {
       b_.CreateAlignedStore(source, frame_.advance(sources_, frame_.number(static_cast<int64_t>(flat)), 8),
                             llvm::Align(8));
     });
-    llvm::Value* row = frame_.advance(panel_, b_.CreateMul(tile, frame_.number(p_.panel_row())));
+    llvm::Value* row = frame_.advance(panel_, b_.CreateMul(tile, frame_.number(p_.panel_tile())));
     // Whole vectors of channels, then what is left in halves.
     int64_t done = p_.channels / p_.lanes * p_.lanes;
     if (done > 0)
@@ -234,8 +234,7 @@ class WinogradEmitter {
                        [&](const WinogradForm& form, const Values& line) { return form.inputs(frame_, line); });
     llvm::Value* to = frame_.advance(row, channel);
     for (int64_t q = 0; q < p_.points(); ++q)
-      b_.CreateAlignedStore(values[idx(q)], frame_.advance(to, frame_.number(q * p_.group * p_.panel_row())),
-                            llvm::Align(4));
+      b_.CreateAlignedStore(values[idx(q)], frame_.advance(to, frame_.number(q * p_.panel_row())), llvm::Align(4));
   }
 
   // products[point][tile][channel of the block] = panel[point][tile] * weights[block][point]
@@ -248,15 +247,15 @@ class WinogradEmitter {
         "point", frame_.number(0), frame_.number(p_.points()), 1,
         [&](llvm::Value* q) {
           llvm::Value* w = frame_.advance(weights, b_.CreateMul(q, frame_.number(p_.channels * width)));
-          llvm::Value* from = frame_.advance(panel_, b_.CreateMul(q, frame_.number(p_.group * p_.panel_row())));
+          llvm::Value* from = frame_.advance(panel_, b_.CreateMul(q, frame_.number(p_.panel_row())));
           llvm::Value* to = frame_.advance(products_, b_.CreateMul(q, frame_.number(p_.group * width)));
           const auto rows = [&](llvm::Value* first, int count) {
             product.ask_for(frame_.advance(w, frame_.number(p_.channels * width)),
                             b_.CreateSDiv(first, frame_.number(p_.rows)),
                             tiles_.is_constant() ? p_.group / p_.rows : 1);
             const Values sums =
-                product.multiply(frame_.advance(from, b_.CreateMul(first, frame_.number(p_.panel_row()))),
-                                 p_.panel_row(), w, count, p_.vectors, p_.lanes);
+                product.multiply(frame_.advance(from, b_.CreateMul(first, frame_.number(p_.panel_tile()))),
+                                 p_.panel_tile(), w, count, p_.vectors, p_.lanes);
             for (int r = 0; r < count; ++r)
               for (int v = 0; v < p_.vectors; ++v) {
                 llvm::Value* at = b_.CreateMul(b_.CreateAdd(first, frame_.number(r)), frame_.number(width));
