@@ -53,11 +53,11 @@ bool is_far(const CpuFeatures& cpu, int64_t sum, int64_t block) {
 
 bool outruns_caches(const CpuFeatures& cpu) { return cpu.level >= 4 && rates(cpu).multiplies > 1; }
 
-// Sizes that cut `count` into 1, 2, 3 ... even parts.
+// Sizes that cut `count` into 1, 2, 3 ... even parts, of many parts a few.
 std::vector<int64_t> even_parts(int64_t count) {
-  std::vector<int64_t> sizes = {count};
-  for (int64_t parts = 2; parts <= count; ++parts)
-    if (const int64_t size = ceil_div(count, parts); size != sizes.back()) sizes.push_back(size);
+  std::vector<int64_t> sizes;
+  for (int64_t parts = 1; sizes.empty() || sizes.back() > 1; parts = std::max(parts + 1, parts * 5 / 4))
+    if (const int64_t size = ceil_div(count, parts); sizes.empty() || size != sizes.back()) sizes.push_back(size);
   return sizes;
 }
 
