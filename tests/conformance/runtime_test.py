@@ -248,6 +248,18 @@ CASES += [
 ]
 
 
+ACTIVATIONS = [
+    ("HardSigmoid", {"alpha": 0.3, "beta": 0.4}), ("Selu", {"alpha": 1.5, "gamma": 1.2}), ("ThresholdedRelu", {"alpha": 0.7}),
+    ("Elu", {"alpha": 0.5}), ("Celu", {"alpha": 0.5}), ("Softplus", {}), ("Softsign", {}), ("Tanh", {}), ("Sigmoid", {}),
+    ("ScaledTanh", {"alpha": 0.5, "beta": 2.0}), ("ParametricSoftplus", {"alpha": 0.5, "beta": 2.0}),
+]
+CASES += [(f"fused_gemm_{name}", MS, "FusedGemm", [f32(3, 4), f32(4, 5), f32(5)],
+           {"activation": name, **{f"activation_{k}": v for k, v in parameters.items()}}, 1) for name, parameters in ACTIVATIONS]
+CASES += [(f"fused_conv_{name}", MS, "FusedConv", [f32(1, 2, 5, 5), f32(3, 2, 3, 3)],
+           {"activation": name, **({"activation_params": parameters} if parameters else {})}, 1)
+          for name, parameters in [("HardSwish", []), ("HardSigmoid", [0.3, 0.4]), ("Tanh", [])]]
+
+
 # ONNX Runtime has them up to opset 9.
 OLD = {"Affine", "Scale", "ScaledTanh", "ParametricSoftplus", "ImageScaler", "Crop"}
 
