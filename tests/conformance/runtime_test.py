@@ -147,14 +147,15 @@ CASES = [
 ]
 
 
-def generation(name, new, past, last, total, rotary=False, packed=False, bias=False, **attributes):
+def generation(name, new, past, last, total, rotary=False, packed=False, bias=False, sink=False, **attributes):
     """Attention of 4 heads over keys and values of 2, each 16 wide."""
     batch, cache = len(last), [] if past is None else [f32(len(last), 2, past, 16), f32(len(last), 2, past, 16)]
     heads = [f32(batch, new, 128), None, None] if packed else [f32(batch, new, 64), f32(batch, new, 32), f32(batch, new, 32)]
     more = [f32(32, 8), f32(32, 8)] if rotary else [None, None]
-    more += [None, f32(1, 4, new, total)] if bias else []
+    more += [None, f32(1, 4, new, total) if bias else None] if bias or sink else []
+    more += [f32(4)] if sink else []
     inputs = heads + (cache or [None, None]) + [np.array(last, np.int32), np.array(total, np.int32)]
-    return (name, MS, "GroupQueryAttention", inputs + (more if rotary or bias else []),
+    return (name, MS, "GroupQueryAttention", inputs + (more if rotary or bias or sink else []),
             {"num_heads": 4, "kv_num_heads": 2, "do_rotary": int(rotary), **attributes}, 3)
 
 
@@ -169,6 +170,10 @@ CASES += [
     generation("generation_step_window", 1, 8, [8], 9, local_window_size=3),
     generation("generation_softcap", 5, 0, [4], 5, scale=0.2, softcap=1.5),
     generation("generation_bias", 4, 0, [3], 4, bias=True),
+    generation("generation_smooth", 4, 0, [3], 4, smooth_softmax=1),
+    generation("generation_smooth_step", 1, 8, [6, 3], 8, smooth_softmax=1, softcap=1.5, local_window_size=3),
+    generation("generation_smooth_bias", 4, 0, [3], 4, bias=True, smooth_softmax=1),
+    generation("generation_sink", 4, 0, [3], 4, sink=True),
 ]
 
 TREES = {
@@ -262,6 +267,11 @@ def dynamic_lstm(name, directions, batch, *more, dtype=np.int8, columns=False, z
 
 
 CASES += [
+    ("rotary_scale", MS, "RotaryEmbedding", [f32(2, 3, 8), np.array([4], np.int64), f32(8, 2), f32(8, 2)], {"scale": 0.5}, 1),
+    ("gather_blocks_2_bits", MS, "GatherBlockQuantized", [u8(5, 12), np.array([4, 1], np.int64), f32(5, 3), u8(5, 1)],
+     {"block_size": 16, "bits": 2, "quantize_axis": 1, "gather_axis": 0}, 1),
+    ("gather_blocks_2_bits_centred", MS, "GatherBlockQuantized", [u8(5, 12), np.array([[4], [1]], np.int64), f32(5, 3)],
+     {"block_size": 16, "bits": 2, "quantize_axis": 1, "gather_axis": 0}, 1),
     dynamic_lstm("dynamic_lstm", 1, 1),
     dynamic_lstm("dynamic_lstm_reverse", 1, 2, f32(1, 48), dtype=np.uint8, zeros=120, direction="reverse"),
     dynamic_lstm("dynamic_lstm_columns", 2, 3, f32(2, 48), None, f32(2, 3, 6), f32(2, 3, 6), f32(2, 18), columns=True,

@@ -358,8 +358,6 @@ Status rotary(NodeContext& c) {
     Value* steps = c.op("iota", {}, {{"shape", Dims{1, length}}, {"axis", int64_t{1}}, {"dtype", DType::i64}});
     at = c.op("broadcast", {c.op("add", {steps, c.cast(at, DType::i64)})}, {{"shape", Dims{batch, length}}});
   }
-  if (c.real("scale", 1) != 1 || c.integer("is_packed_batching", 0) != 0)
-    return c.error("attribute 'scale' is not 1, or 'is_packed_batching' not 0");
   int64_t heads = c.integer("num_heads", 0);
   if (x.size() == 3 && heads == 0) {
     // The tables tell the width of a head.
@@ -389,7 +387,8 @@ constexpr OperatorRow kRows[] = {
     {"Attention", 1, attention, {}, "-mask_filter_value, -rotary_embedding_dim"},
     {"QAttention", 1, quantised_attention, {}, "-mask_filter_value"},
     {"MultiHeadAttention", 1, multi_head_attention, {}, "-mask_filter_value"},
-    {"RotaryEmbedding", 1, rotary, {}},
+    // ONNX Runtime's kernels make no use of these either.
+    {"RotaryEmbedding", 1, rotary, {}, "-scale, -is_packed_batching"},
     {"Trilu", 1, nullptr, "trilu"},
     {"GridSample", 1, grid_sample, {}},
 };
