@@ -68,6 +68,11 @@ class Forms(unittest.TestCase):
         self.check([helper.make_node("Tile", ["x", "tiles", "axis"], ["y"])], {"x": x}, {"y": np.tile(x, (1, 2))}, 1,
                    {"tiles": np.array([2], np.float32), "axis": np.array([1], np.float32)})
 
+    def test_first_tile_of_data(self):
+        x = f32(2, 3)
+        self.check([helper.make_node("Tile", ["x", "tiles", "axis"], ["y"])],
+                   {"x": x, "tiles": np.array([2], np.float32), "axis": np.array(-1, np.float32)}, {"y": np.tile(x, (1, 2))}, 1)
+
     def test_first_split(self):
         x, sizes = f32(2, 5), np.array([2, 3], np.float32)
         self.check([helper.make_node("Split", ["x", "sizes"], ["a", "b"], axis=1)], {"x": x, "sizes": sizes},
