@@ -385,6 +385,8 @@ ORACLES = {
     "conv": plain("Conv", {"groups": "group"}, 20, True),
     "conv_transpose": plain("ConvTranspose", {"groups": "group"}, 20, True),
     "gemm": plain("Gemm", {"trans_a": "transA", "trans_b": "transB"}),
+    "numpy_matmul": lambda c: [np.asarray(np.matmul(*c.operands))],
+    "reverse_axes": lambda c: [c.operands[0].T],
     "max_pool": pool("MaxPool"),
     "average_pool": pool("AveragePool"),
     "lp_pool": pool("LpPool"),

@@ -23,6 +23,10 @@ Status transpose(NodeContext& c) {
   TRY(need_inputs(c, 1));
   Ints permutation = c.ints("perm");
   if (!c.has_attribute("perm")) {
+    if (!c.in(0)->type().ranked) {
+      c.give(c.op("reverse_axes", {c.in(0)}));
+      return {};
+    }
     const int64_t rank = TRY(c.rank(0));
     for (int64_t i = rank - 1; i >= 0; --i) permutation.push_back(i);
   }
