@@ -286,11 +286,22 @@ def activation(name, alpha, beta):
     return {"Tanh": np.tanh, "Sigmoid": lambda x: 1 / (1 + np.exp(-x)), "Affine": lambda x: alpha * x + beta}[name]
 
 
+def rounded(x):
+    """What dynamic quantisation to 8 bits leaves of x."""
+    low, high = min(x.min(), 0), max(x.max(), 0)
+    scale = (high - low) / 255 or 1
+    zero = np.rint(-low / scale)
+    return (np.clip(np.rint(x / scale) + zero, 0, 255) - zero) * scale
+
+
 def recurrent(gates):
     """Step by step in f64, one sequence of the batch after the other."""
     def run(case):
         x, w, r, b, lengths, h0, c0, p = [*case.operands, *[None] * (8 - len(case.operands))]
         steps, batch, _ = x.shape
+        some = rounded if case.attributes.get("rounded") else lambda v: v
+        assert not case.attributes.get("rounded") or batch == 1
+        x = some(x)
         count, hidden = w.shape[0], r.shape[2]
         attributes = case.attributes
         clip = attributes.get("clip", np.inf)
@@ -313,7 +324,7 @@ def recurrent(gates):
                 if d == 1 or attributes.get("direction") == "reverse":
                     order = reversed(order)
                 for t in order:
-                    v, u = np.split(wd @ x[t, n] + wb, gates), np.split(rd @ h + rb, gates)
+                    v, u = np.split(wd @ x[t, n] + wb, gates), np.split(rd @ some(h) + rb, gates)
                     if gates == 1:
                         h = f[0](v[0] + u[0])
                     elif gates == 3:
@@ -374,6 +385,8 @@ ORACLES = {
     "conv": plain("Conv", {"groups": "group"}, 20, True),
     "conv_transpose": plain("ConvTranspose", {"groups": "group"}, 20, True),
     "gemm": plain("Gemm", {"trans_a": "transA", "trans_b": "transB"}),
+    "numpy_matmul": lambda c: [np.asarray(np.matmul(*c.operands))],
+    "reverse_axes": lambda c: [c.operands[0].T],
     "max_pool": pool("MaxPool"),
     "average_pool": pool("AveragePool"),
     "lp_pool": pool("LpPool"),

@@ -147,11 +147,13 @@ Status infer_clip(InferContext& n) {
 
 Composed shrink(DecomposeContext& n) {
   Compose c(n.builder);
-  Value* x = n.in(0);
+  const DType dtype = n.type(0).dtype;
+  // Neither number need be one of an integer dtype, and an unsigned one has none below 0.
+  Value* x = is_integer(dtype) ? c.cast(n.in(0), DType::f64) : n.in(0);
   const double limit = n.real("lambd"), bias = n.real("bias");
   Value* above = c.binary(Scalar::gt, x, c.number(x, limit));
   Value* inside = c.select(above, c.sub(x, bias), c.number(x, 0));
-  return c.done({c.select(below(c, x, -limit), c.add(x, bias), inside)});
+  return c.done({c.cast(c.select(below(c, x, -limit), c.add(x, bias), inside), dtype)});
 }
 
 // prelu's slope broadcasts to x (never the other way round).
@@ -199,7 +201,10 @@ constexpr Sample kGeluSamples[] = {{"x: f32[3,5]; y = gelu(x)"}, {"x: f32[3,5]; 
 constexpr Sample kClipSamples[] = {{"x: f32[3,5], low: f32[], high: f32[]; y = clip(x, low, high)"},
                                    {"x: f32[3,5], low: f32[]; y = clip(x, low)"},
                                    {"x: i8[6], low: i8[], high: i8[]; y = clip(x, low, high)"}};
-constexpr Sample kShrinkSamples[] = {{"x: f32[3,5]; y = shrink(x) {lambd = 0.7, bias = 0.3}"}};
+constexpr Sample kShrinkSamples[] = {
+    {"x: f32[3,5]; y = shrink(x) {lambd = 0.7, bias = 0.3}"},
+    {"x: i32[9] = [-3, -2, -1, 0, 1, 2, 3, 4, 100]; y = shrink(x) {lambd = 1.5, bias = 0.5}"},
+    {"x: u8[5] = [0, 1, 2, 3, 255]; y = shrink(x) {lambd = 1.5, bias = 0.75}"}};
 
 constexpr Operator activation(std::string_view name, std::string_view doc, std::span<const OperandSpec> operands,
                               std::span<const AttributeSpec> attributes, Composed (*decompose)(DecomposeContext&),
@@ -240,8 +245,11 @@ constexpr Operator kActivations[] = {
     activation("relu", "max(x, 0). Source: ONNX Relu.", kNumber, {}, relu, kReluSamples),
     activation("selu", "gamma * (x for x > 0, else alpha * (exp(x) - 1)). Source: ONNX Selu.", kX, kSelu, selu,
                kSeluSamples),
-    activation("shrink", "x + bias for x < -lambd, x - bias for x > lambd, else 0. Source: ONNX Shrink.", kNumber,
-               kShrink, shrink, kShrinkSamples),
+    activation(
+        "shrink",
+        "x + bias for x < -lambd, x - bias for x > lambd, else 0; of integers as reals, cut to integers. Source: ONNX "
+        "Shrink.",
+        kNumber, kShrink, shrink, kShrinkSamples),
     activation("silu", "x * sigmoid(alpha * x). Source: ONNX Swish.", kX, kAlpha, silu, kSiluSamples),
     activation("softplus", "log(1 + exp(x)), as max(x, 0) + log1p(exp(-|x|)). Source: ONNX Softplus.", kX, {}, softplus,
                kSoftplusSamples),

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "ops/support/compose.h"
 #include "ops/support/sizes.h"
 
@@ -26,11 +28,18 @@ Result<Values> decompose(DecomposeContext& n) {
   Value* a = n.integer("trans_a") != 0 ? c.transpose(n.in(0), {1, 0}) : n.in(0);
   Value* b = n.integer("trans_b") != 0 ? c.transpose(n.in(1), {1, 0}) : n.in(1);
   Value* y = c.op("matmul", {a, b});
-  const auto scaled = [&](Value* x, double by) { return by == 1.0 ? x : c.mul(x, by); };
-  y = scaled(y, n.real("alpha"));
+  const DType dtype = n.type(0).dtype;
+  const double alpha = n.real("alpha"), beta = n.has(2) ? n.real("beta") : 0;
+  // A factor that is not whole is none of an integer dtype.
+  const bool real = is_integer(dtype) && (alpha != std::trunc(alpha) || beta != std::trunc(beta));
+  const auto scaled = [&](Value* x, double by) {
+    if (real) x = c.cast(x, DType::f64);
+    return by == 1.0 ? x : c.mul(x, by);
+  };
+  y = scaled(y, alpha);
   // As in BLAS, a factor of 0 says that c is not looked at, not even at its NaNs.
-  if (n.has(2) && n.real("beta") != 0) y = c.add(y, scaled(n.in(2), n.real("beta")));
-  return c.done({y});
+  if (beta != 0) y = c.add(y, scaled(n.in(2), beta));
+  return c.done({c.cast(y, dtype)});
 }
 
 constexpr OperandSpec kOperands[] = {{"a", "numeric"}, {"b", "same"}, {"c", "same", OperandSpec::Arity::optional}};
@@ -43,11 +52,15 @@ constexpr Sample kSamples[] = {
     {"a: f32[3,4], b: f32[4,5], c: f32[5]; y = gemm(a, b, c)"},
     {"a: f32[4,3], b: f32[5,4], c: f32[3,1]; y = gemm(a, b, c) {alpha = 0.5, beta = 0.25, trans_a = 1, trans_b = 1}"},
     {"a: f32[3,4], b: f32[4,2]; y = gemm(a, b)"},
-    {"a: f32[3,4], b: f32[4,2], c: f32[3,2]; y = gemm(a, b, c) {beta = 0.0}"}};
+    {"a: f32[3,4], b: f32[4,2], c: f32[3,2]; y = gemm(a, b, c) {beta = 0.0}"},
+    {"a: i32[3,4], b: i32[4,2], c: i32[2]; y = gemm(a, b, c) {alpha = 0.5, beta = 1.5}"},
+    {"a: i64[3,4], b: i64[4,2], c: i64[2]; y = gemm(a, b, c) {alpha = -2.0, beta = 3.0}"}};
 
 constexpr Operator kOperators[] = {
     {.name = "gemm",
-     .doc = "alpha * a b + beta * c; c broadcasts to the product. Source: ONNX Gemm.",
+     .doc = "alpha * a b + beta * c; c broadcasts to the product. Of integers as reals, cut to integers, where alpha "
+            "or beta "
+            "is not whole. Source: ONNX Gemm.",
      .operands = kOperands,
      .results = kResults,
      .attributes = kAttributes,

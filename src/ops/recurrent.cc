@@ -52,6 +52,8 @@ Result<Shape> shape_of(const NodeView& n, const Kind& kind) {
     return n.error("the operands do not fit each other");
   if (kind.cell && (!fits(kCell, state) || !fits(kPeephole, {d, s.hidden * 3})))
     return n.error("the operands do not fit each other");
+  if (kind.cell && n.integer("rounded") != 0 && n.type(kX).dtype != DType::f32)
+    return n.error("only f32 is rounded to 8 bits");
   const Strings& activations = n.strings("activations");
   if (!activations.empty() && activations.size() != kind.functions * static_cast<std::size_t>(s.directions))
     return n.error(std::to_string(kind.functions) + " activations are needed per direction");
@@ -84,6 +86,25 @@ Value* part(Compose& c, Value* x, int64_t direction, int64_t axis = 0) {
   return c.reshape(c.slice(x, axis, direction, 1), std::move(dims));
 }
 
+// As dynamic quantisation leaves x: 8 bits, on a scale from its least element to its largest, of which one may be 0.
+Value* rounded(Compose& c, Value* x) {
+  if (x == nullptr) return nullptr;
+  const auto extreme = [&](std::string_view kind) {
+    return c.op(kind, {c.reduce(kind, x, range_of(0, x->type().rank()), false), c.number(x, 0)});
+  };
+  Value *low = extreme("min"), *high = extreme("max");
+  Value* scale = c.div(c.sub(high, low), 255.0);
+  // Where all is 0, so is the scale, and any other does.
+  scale = c.select(c.binary(Scalar::eq, scale, c.number(x, 0)), c.number(x, 1), scale);
+  Value* zero = c.min(c.max(c.unary(Scalar::round_even, c.div(c.unary(Scalar::neg, low), scale)), 0.0), 255.0);
+  zero = c.cast(zero, DType::u8);
+  const AttributeMap common = {{"axis", int64_t{0}}};
+  AttributeMap to = common, back = common;
+  to.emplace("dtype", DType::u8);
+  back.emplace("dtype", x->type().dtype);
+  return c.op("dequantize", {c.op("quantize", {x, scale, zero}, std::move(to)), scale, zero}, std::move(back));
+}
+
 class Direction {
  public:
   Direction(DecomposeContext& n, Compose& c, const Kind& kind, const Shape& s, int64_t number)
@@ -93,18 +114,26 @@ class Direction {
         s_(s),
         number_(number),
         dtype_(n.type(kX).dtype),
+        rounded_(kind.cell && n.integer("rounded") != 0),
         activations_(n, number, kind.functions, kind.defaults) {}
 
   // All outputs [T, B, H], the last state, the last cell.
   Result<Values> run(Value* x) {
-    const bool reversed = number_ == 1 || n_.string("direction") == "reverse";
+    bool reversed = number_ == 1 || n_.string("direction") == "reverse";
     const auto operand = [&](std::size_t i) { return n_.has(i) ? n_.in(i) : nullptr; };
     Value* weights = c_.transpose(part(c_, operand(kW), number_), {1, 0});
     recurrent_ = c_.transpose(part(c_, operand(kR), number_), {1, 0});
     Value* bias = part(c_, operand(kB), number_);
     const Dim wide = s_.hidden * kind_.gates;
     bias_ = bias == nullptr ? nullptr : c_.slice(bias, 0, wide, wide);
-    Value* projected = c_.op("matmul", {x, weights});
+    Value* lengths = operand(kLengths);
+    // What is rounded together are steps of the same number, so sequences of several lengths must start together.
+    const bool turned = rounded_ && reversed && lengths != nullptr;
+    if (turned) {
+      x = c_.op("reverse_sequence", {x, lengths});
+      reversed = false;
+    }
+    Value* projected = c_.op("matmul", {rounded_ ? rounded(c_, reached(x, lengths)) : x, weights});
     if (bias != nullptr) projected = c_.add(projected, c_.slice(bias, 0, 0, wide));
     if (kind_.cell) peephole_ = part(c_, operand(kPeephole), number_);
     linear_ = kind_.gates == 3 && n_.integer("linear_before_reset") != 0;
@@ -121,7 +150,6 @@ class Direction {
     if (kind_.cell) operands.push_back(state(kCell));
     const std::size_t states = operands.size();
     operands.push_back(projected);
-    Value* lengths = operand(kLengths);
     if (lengths != nullptr) {
       lengths = c_.reshape(c_.cast(lengths, DType::i64), {s_.batch, 1});
       operands.push_back(c_.iota({s_.steps}, 0));
@@ -142,8 +170,12 @@ class Direction {
     }
     Builder builder(body, nullptr, n_.node().source());
     Compose inside(builder);
-    Value* cell = kind_.cell ? body.input(1) : nullptr;
-    Values next = step(inside, body.input(0), cell, body.input(states));
+    Value *cell = kind_.cell ? body.input(1) : nullptr, *before = body.input(0);
+    if (rounded_ && lengths != nullptr)
+      before =
+          inside.select(inside.binary(Scalar::le, body.input(states + 1), lengths), before, inside.number(dtype_, 0));
+    if (rounded_) before = rounded(inside, before);
+    Values next = step(inside, before, cell, body.input(states));
     Value* output = next[0];
     if (lengths != nullptr) {
       // Beyond its length a sequence keeps its state and gives zeros.
@@ -156,10 +188,18 @@ class Direction {
     body.add_output(output, "output");
     n_.builder.complete(scan);
     TRY(n_.builder.finish());
-    return Values{scan->result(states), scan->result(0), kind_.cell ? scan->result(1) : nullptr};
+    Value* all = scan->result(states);
+    if (turned) all = c_.op("reverse_sequence", {all, operand(kLengths)});
+    return Values{all, scan->result(0), kind_.cell ? scan->result(1) : nullptr};
   }
 
  private:
+  // x [T, B, I] with zeros, which change no scale, in the steps that no sequence has.
+  Value* reached(Value* x, Value* lengths) {
+    if (lengths == nullptr) return x;
+    Value* most = c_.reduce("max", c_.cast(lengths, DType::i64), {0}, false);
+    return c_.select(c_.binary(Scalar::lt, c_.iota({s_.steps, 1, 1}, 0), most), x, c_.number(x, 0));
+  }
   Value* gate(Compose& c, Value* x, int64_t which) { return c.slice(x, 1, s_.hidden * which, s_.hidden); }
   // Of a gate's input. The cell on its way to h is none: it is not clipped.
   Value* apply(Compose& c, std::size_t function, Value* x) {
@@ -210,6 +250,7 @@ class Direction {
   const Shape& s_;
   int64_t number_;
   DType dtype_;
+  bool rounded_;  // x and h, where they meet weights
   RecurrentActivations activations_;
   Value *recurrent_ = nullptr, *bias_ = nullptr, *peephole_ = nullptr;
   bool linear_ = false;
@@ -259,7 +300,11 @@ constexpr AttributeSpec kGruAttributes[] = {
     RECURRENT_ATTRIBUTES,
     {"linear_before_reset", AttributeKind::integer, "0", "1: the reset gate comes after the matrix product"}};
 constexpr AttributeSpec kLstmAttributes[] = {
-    RECURRENT_ATTRIBUTES, {"input_forget", AttributeKind::integer, "0", "1: the forget gate is 1 - the input gate"}};
+    RECURRENT_ATTRIBUTES,
+    {"input_forget", AttributeKind::integer, "0", "1: the forget gate is 1 - the input gate"},
+    {"rounded", AttributeKind::integer, "0",
+     "1: before they meet w and r, x as a whole and h of each step are rounded to 8 bits, as by ONNX "
+     "DynamicQuantizeLinear"}};
 
 constexpr Sample kRnnSamples[] = {
     {"x: f32[4,2,3], w: f32[1,5,3], r: f32[1,5,5], b: f32[1,10]; y, h = rnn(x, w, r, b)"},
@@ -282,6 +327,8 @@ constexpr Sample kLstmSamples[] = {
     {"x: f32[4,2,3], w: f32[1,20,3], r: f32[1,20,5], b: f32[1,40], h0: f32[1,2,5], c0: f32[1,2,5]; y, h, c = lstm(x, "
      "w, "
      "r, b, _, h0, c0) {clip = 0.3}"},
+    {"x: f32[4,1,3], w: f32[1,20,3], r: f32[1,20,5], b: f32[1,40], h0: f32[1,1,5]; y, h, c = lstm(x, w, r, b, _, h0) "
+     "{rounded = 1}"},
 };
 
 template <const Kind& kind>

@@ -24,7 +24,8 @@ Status reference(ReferenceContext& c) {
 
 constexpr OperandSpec kOperands[] = {{"x", "string"}};
 constexpr ResultDoc kResults[] = {{"y", "bool, dims of x"}};
-constexpr AttributeSpec kAttributes[] = {{"pattern", AttributeKind::string, "required", "in RE2's syntax"}};
+constexpr AttributeSpec kAttributes[] = {
+    {"pattern", AttributeKind::string, "required", "in RE2's syntax, but for scripts (\\p{Greek}) and \\C"}};
 constexpr Operator kOperators[] = {{
     .name = "regex_full_match",
     .doc = "Whether all of each text fits the pattern. Source: ONNX RegexFullMatch 20.",

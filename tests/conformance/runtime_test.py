@@ -147,14 +147,15 @@ CASES = [
 ]
 
 
-def generation(name, new, past, last, total, rotary=False, packed=False, bias=False, **attributes):
+def generation(name, new, past, last, total, rotary=False, packed=False, bias=False, sink=False, **attributes):
     """Attention of 4 heads over keys and values of 2, each 16 wide."""
     batch, cache = len(last), [] if past is None else [f32(len(last), 2, past, 16), f32(len(last), 2, past, 16)]
     heads = [f32(batch, new, 128), None, None] if packed else [f32(batch, new, 64), f32(batch, new, 32), f32(batch, new, 32)]
     more = [f32(32, 8), f32(32, 8)] if rotary else [None, None]
-    more += [None, f32(1, 4, new, total)] if bias else []
+    more += [None, f32(1, 4, new, total) if bias else None] if bias or sink else []
+    more += [f32(4)] if sink else []
     inputs = heads + (cache or [None, None]) + [np.array(last, np.int32), np.array(total, np.int32)]
-    return (name, MS, "GroupQueryAttention", inputs + (more if rotary or bias else []),
+    return (name, MS, "GroupQueryAttention", inputs + (more if rotary or bias or sink else []),
             {"num_heads": 4, "kv_num_heads": 2, "do_rotary": int(rotary), **attributes}, 3)
 
 
@@ -169,6 +170,10 @@ CASES += [
     generation("generation_step_window", 1, 8, [8], 9, local_window_size=3),
     generation("generation_softcap", 5, 0, [4], 5, scale=0.2, softcap=1.5),
     generation("generation_bias", 4, 0, [3], 4, bias=True),
+    generation("generation_smooth", 4, 0, [3], 4, smooth_softmax=1),
+    generation("generation_smooth_step", 1, 8, [6, 3], 8, smooth_softmax=1, softcap=1.5, local_window_size=3),
+    generation("generation_smooth_bias", 4, 0, [3], 4, bias=True, smooth_softmax=1),
+    generation("generation_sink", 4, 0, [3], 4, sink=True),
 ]
 
 TREES = {
@@ -248,6 +253,47 @@ CASES += [
 ]
 
 
+
+
+def dynamic_lstm(name, directions, batch, *more, dtype=np.int8, columns=False, zeros=0, **attributes):
+    """more: biases, lengths, states, peepholes."""
+    weights = i8 if dtype == np.int8 else u8
+    sides = (directions, 24) if columns else (directions,)
+    scales = [f32(*sides, low=0.002, high=0.01), np.full(sides, zeros, dtype)]
+    more = [*more, *[None] * (5 - len(more))]
+    return (name, MS, "DynamicQuantizeLSTM",
+            [f32(5, batch, 3), weights(directions, 3, 24), weights(directions, 6, 24), *more, *scales, *scales],
+            {"hidden_size": 6, **attributes}, 3)
+
+
+CASES += [
+    ("rotary_scale", MS, "RotaryEmbedding", [f32(2, 3, 8), np.array([4], np.int64), f32(8, 2), f32(8, 2)], {"scale": 0.5}, 1),
+    ("gather_blocks_2_bits", MS, "GatherBlockQuantized", [u8(5, 12), np.array([4, 1], np.int64), f32(5, 3), u8(5, 1)],
+     {"block_size": 16, "bits": 2, "quantize_axis": 1, "gather_axis": 0}, 1),
+    ("gather_blocks_2_bits_centred", MS, "GatherBlockQuantized", [u8(5, 12), np.array([[4], [1]], np.int64), f32(5, 3)],
+     {"block_size": 16, "bits": 2, "quantize_axis": 1, "gather_axis": 0}, 1),
+    dynamic_lstm("dynamic_lstm", 1, 1),
+    dynamic_lstm("dynamic_lstm_reverse", 1, 2, f32(1, 48), dtype=np.uint8, zeros=120, direction="reverse"),
+    dynamic_lstm("dynamic_lstm_columns", 2, 3, f32(2, 48), None, f32(2, 3, 6), f32(2, 3, 6), f32(2, 18), columns=True,
+                 direction="bidirectional", clip=2.0),
+    dynamic_lstm("dynamic_lstm_lengths", 2, 3, f32(2, 48), np.array([2, 4, 1], np.int32), f32(2, 3, 6), f32(2, 3, 6),
+                 columns=True, direction="bidirectional"),
+    dynamic_lstm("dynamic_lstm_affine", 1, 1, f32(1, 48), activations=["HardSigmoid", "Tanh", "Affine"],
+                 activation_alpha=[0.3, 0.5], activation_beta=[0.4, 0.1], input_forget=1),
+]
+
+ACTIVATIONS = [
+    ("HardSigmoid", {"alpha": 0.3, "beta": 0.4}), ("Selu", {"alpha": 1.5, "gamma": 1.2}), ("ThresholdedRelu", {"alpha": 0.7}),
+    ("Elu", {"alpha": 0.5}), ("Celu", {"alpha": 0.5}), ("Softplus", {}), ("Softsign", {}), ("Tanh", {}), ("Sigmoid", {}),
+    ("ScaledTanh", {"alpha": 0.5, "beta": 2.0}), ("ParametricSoftplus", {"alpha": 0.5, "beta": 2.0}),
+]
+CASES += [(f"fused_gemm_{name}", MS, "FusedGemm", [f32(3, 4), f32(4, 5), f32(5)],
+           {"activation": name, **{f"activation_{k}": v for k, v in parameters.items()}}, 1) for name, parameters in ACTIVATIONS]
+CASES += [(f"fused_conv_{name}", MS, "FusedConv", [f32(1, 2, 5, 5), f32(3, 2, 3, 3)],
+           {"activation": name, **({"activation_params": parameters} if parameters else {})}, 1)
+          for name, parameters in [("HardSwish", []), ("HardSigmoid", [0.3, 0.4]), ("Tanh", [])]]
+
+
 # ONNX Runtime has them up to opset 9.
 OLD = {"Affine", "Scale", "ScaledTanh", "ParametricSoftplus", "ImageScaler", "Crop"}
 
@@ -267,7 +313,10 @@ def write(folder, case):
         [empty(r) for r in results if r])
     opsets = [helper.make_opsetid("", 9 if op in OLD else 17), helper.make_opsetid(MS, 1), helper.make_opsetid("ai.onnx.ml", 3)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    # Its threads share out a batch, and each rounds its part for itself.
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     values = session.run(None, dict(present))
     # The types that ONNX Runtime found, which the reader of cases wants to see.
     for info, found in zip(graph.output, session.get_outputs()):

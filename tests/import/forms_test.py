@@ -22,11 +22,11 @@ def kind(array):
     return helper.np_dtype_to_tensor_dtype(array.dtype)
 
 
-def model(nodes, inputs, outputs, opset, constants=(), domain=""):
+def model(nodes, inputs, outputs, opset, constants=(), domain="", ranked=True):
     """inputs, constants: arrays by name; outputs: arrays by name, or names."""
     graph = helper.make_graph(
-        nodes, "forms", [helper.make_tensor_value_info(n, kind(x), x.shape) for n, x in inputs.items()],
-        [helper.make_tensor_value_info(n, kind(outputs[n]), outputs[n].shape) if isinstance(outputs, dict)
+        nodes, "forms", [helper.make_tensor_value_info(n, kind(x), x.shape if ranked else None) for n, x in inputs.items()],
+        [helper.make_tensor_value_info(n, kind(outputs[n]), outputs[n].shape if ranked else None) if isinstance(outputs, dict)
          else onnx.ValueInfoProto(name=n) for n in outputs],
         [numpy_helper.from_array(x, n) for n, x in dict(constants).items()])
     sets = [helper.make_opsetid("", opset)] + ([helper.make_opsetid(domain, 1)] if domain else [])
@@ -39,10 +39,10 @@ class Forms(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
 
-    def check(self, nodes, inputs, outputs, opset, constants=()):
+    def check(self, nodes, inputs, outputs, opset, constants=(), ranked=True):
         data = self.folder / "case" / "test_data_set_0"
         data.mkdir(parents=True, exist_ok=True)
-        onnx.save(model(nodes, inputs, outputs, opset, constants), self.folder / "case" / "model.onnx")
+        onnx.save(model(nodes, inputs, outputs, opset, constants, ranked=ranked), self.folder / "case" / "model.onnx")
         for place, tensors in (("input", inputs), ("output", outputs)):
             for i, (name, tensor) in enumerate(tensors.items()):
                 (data / f"{place}_{i}.pb").write_bytes(numpy_helper.from_array(tensor, name).SerializeToString())
@@ -67,6 +67,11 @@ class Forms(unittest.TestCase):
         x = f32(2, 3)
         self.check([helper.make_node("Tile", ["x", "tiles", "axis"], ["y"])], {"x": x}, {"y": np.tile(x, (1, 2))}, 1,
                    {"tiles": np.array([2], np.float32), "axis": np.array([1], np.float32)})
+
+    def test_first_tile_of_data(self):
+        x = f32(2, 3)
+        self.check([helper.make_node("Tile", ["x", "tiles", "axis"], ["y"])],
+                   {"x": x, "tiles": np.array([2], np.float32), "axis": np.array(-1, np.float32)}, {"y": np.tile(x, (1, 2))}, 1)
 
     def test_first_split(self):
         x, sizes = f32(2, 5), np.array([2, 3], np.float32)
@@ -109,6 +114,31 @@ class Forms(unittest.TestCase):
                 self.check([helper.make_node("Cast", ["x"], ["e"], to=TensorProto.FLOAT8E8M0, round_mode=rounding,
                                              saturate=saturate),
                             helper.make_node("Cast", ["e"], ["y"], to=TensorProto.FLOAT)], {"x": x}, {"y": y}, 25)
+
+    def test_unknown_ranks(self):
+        """What does not depend on the rank works where only the data tells it."""
+        for a, b in (((3, 4), (4, 5)), ((4,), (4, 5)), ((2, 3, 4), (4,)), ((4,), (2, 4, 5)), ((4,), (4,))):
+            x, y = f32(*a), f32(*b)
+            self.check([helper.make_node("MatMul", ["x", "y"], ["z"])], {"x": x, "y": y}, {"z": np.asarray(x @ y)}, 13, ranked=False)
+            x, y = (RANDOM.integers(0, 256, s).astype(np.uint8) for s in (a, b))
+            products = np.asarray((x.astype(np.int32) - 3) @ y.astype(np.int32))
+            self.check([helper.make_node("MatMulInteger", ["x", "y", "zero"], ["z"])], {"x": x, "y": y}, {"z": products}, 10,
+                       {"zero": np.array(3, np.uint8)}, ranked=False)
+        x = f32(2, 3, 4)
+        self.check([helper.make_node("Transpose", ["x"], ["y"])], {"x": x}, {"y": x.T}, 13, ranked=False)
+        slope = f32(3)
+        for x in (f32(2, 3, 4), f32(2, 3), f32(2, 3, 1, 5)):
+            slopes = slope.reshape(3, *[1] * (x.ndim - 2))
+            self.check([helper.make_node("PRelu", ["x", "slope"], ["y"])], {"x": x}, {"y": np.where(x < 0, x * slopes, x)}, 6,
+                       {"slope": slope}, ranked=False)
+            self.check([helper.make_node("PRelu", ["x", "slope"], ["y"])], {"x": x, "slope": slope},
+                       {"y": np.where(x < 0, x * slopes, x)}, 6, ranked=False)
+            low, high = min(x.min(), 0), max(x.max(), 0)
+            scale = np.float32((high - low) / np.float32(255))
+            zero = np.rint(-low / scale)
+            self.check([helper.make_node("DynamicQuantizeLinear", ["x"], ["y", "s", "z"])], {"x": x},
+                       {"y": np.clip(np.rint(x / scale) + zero, 0, 255).astype(np.uint8), "s": scale, "z": np.uint8(zero)}, 11,
+                       ranked=False)
 
     def test_unknown_category(self):
         node = helper.make_node("OneHotEncoder", ["x"], ["y"], domain="ai.onnx.ml", cats_int64s=[1, 3], zeros=0)

@@ -47,6 +47,21 @@ TEST(Regex, MatchesAllOfTheText) {
       {"\\Qa.b\\Ec+", "a.bcc", true},
       {"\\Qa.b\\E", "axb", false},
       {"\\x41\\x{e9}\\07?", "Aé", true},
+      {"\\pN+", "1²٣", true},
+      {"\\p{Nd}+", "12²", false},
+      {"\\p{L}\\pM*", "é", true},
+      {"\\p{Lu}\\p{Ll}+", "Äpfel", true},
+      {"\\PL+", "12 -", true},
+      {"\\PL+", "12a", false},
+      {"\\p{^L}\\P{^L}", "1a", true},
+      {"[\\p{Lo}a-c]+", "漢aב", true},
+      {"[^\\pL\\pN]+", "-, ", true},
+      {"[^\\pL\\pN]+", "-9", false},
+      {"(?i)\\p{Lu}+", "Aä", true},
+      {"(?i)\\P{Lu}", "a", false},
+      {"\\p{Any}\\p{Sc}\\p{Zs}", "\n€ ", true},
+      {"\\pC", "\x01", true},
+      {"\\pC", "\xcd\xb8", false},  // U+0378, which is not assigned
       {"(?P<user>[a-z]+)(?<n>\\d)", "abc1", true},
       {"\\\x9e.\xff",
        "\x9e"
@@ -69,11 +84,18 @@ TEST(Regex, NeverTakesLong) {
   EXPECT_FALSE(Regex::compile(std::string(100000, '(')));
   EXPECT_FALSE(Regex::compile("((((){1000}){1000}){1000})"));  // which adds no instructions
   EXPECT_TRUE(Regex::compile("((){1000}){1000}"));
+  EXPECT_TRUE(Regex::compile("(\\pL{1000}){60}"));  // whose class is kept once
+  std::string many;
+  for (int i = 0; i < 100000; ++i) many += "\\pL";
+  EXPECT_FALSE(Regex::compile("[" + many + "]"));
+  EXPECT_FALSE(Regex::compile(many));
 }
 
 TEST(Regex, SaysWhatIsNoPattern) {
-  for (const char* pattern : {"(", ")", "[a", "a**", "*a", "\\", "\\1", "\\pL", "[z-a]", "a{2000}", "a{3,2}", "(?x)",
-                              "[[:nonsense:]]", "\\x{110000}", "(?P<name"}) {
+  for (const char* pattern :
+       {"(",       ")",    "[a",         "a**", "*a",    "\\",      "\\1",    "\\p",  "\\p{L",          "\\p{}",
+        "\\p{Lx}", "\\pX", "\\p{Greek}", "\\C", "[z-a]", "a{2000}", "a{3,2}", "(?x)", "[[:nonsense:]]", "\\x{110000}",
+        "(?P<name"}) {
     EXPECT_FALSE(Regex::compile(pattern)) << pattern;
   }
 }

@@ -28,6 +28,7 @@ constexpr Legal kLegal[] = {
     {"dynamic_reduce", -1, kWide, DType::i32},
     {"cumulative", -1, kWide, DType::i32},
     {"matmul", -1, kWide, DType::i32},
+    {"numpy_matmul", -1, kWide, DType::i32},
     {"gemm", -1, kWide, DType::i32},
     {"reduce_l1", -1, kWide, DType::i32},
     {"reduce_sum_square", -1, kWide, DType::i32},

@@ -215,6 +215,7 @@ constexpr std::pair<std::string_view, NodeExport> kTable[] = {
     {"max_pool_with_indices", pool},
     {"gemm", gemm},
     {"matmul", matmul},
+    {"numpy_matmul", matmul},
     {"softmax", softmax},
     {"log_softmax", softmax},
     {"hardmax", softmax},

@@ -196,6 +196,7 @@ bool has_uneven_ellipsis(const Node& n) {
 bool always(const Node&) { return true; }
 bool is_real(const Node& n) { return is_float(n.operand(0)->type().dtype); }
 bool is_whole(const Node& n) { return !is_real(n) && n.operand_count() == 2; }
+bool is_rounded(const Node& n) { return NodeView(n).integer("rounded") != 0; }
 bool is_extreme(const Node& n) { return NodeView(n).string("kind") == "max" || NodeView(n).string("kind") == "min"; }
 
 Result<Values> minus(DecomposeContext& n) {
@@ -219,6 +220,7 @@ constexpr Rewrite kRewrites[] = {
     {"mean_variance_norm", is_not_f32, own},
     {"relu", is_unsigned, own},
     {"shrink", is_narrow, own},
+    {"lstm", is_rounded, own},
     {"global_max_pool", is_not_real, own},
     {"expm1", always, expm1},
     {"log1p", always, log1p},

@@ -189,6 +189,11 @@ Status transpose(Exporter& e, const Node& n) {
   return {};
 }
 
+Status reverse_axes(Exporter& e, const Node& n) {
+  e.emit("Transpose", operands(e, n), {}, out(e, n));
+  return {};
+}
+
 Status shape_of(Exporter& e, const Node& n) {
   const NodeView v(n);
   NodeWriter attributes;
@@ -236,6 +241,7 @@ constexpr std::pair<std::string_view, NodeExport> kTable[] = {
     {"broadcast", broadcast},
     {"reshape", reshape},
     {"transpose", transpose},
+    {"reverse_axes", reverse_axes},
     {"slice", slice},
     {"pad", pad},
     {"concat", concat},

@@ -43,7 +43,13 @@ Status swish(NodeContext& c) {
 Status prelu(NodeContext& c) {
   if (!c.has(0) || !c.has(1)) return c.error("an input is missing");
   Value* slope = c.in(1);
-  if (c.opset() < 7 && slope->type().is_ranked_tensor() && slope->type().rank() == 1) {
+  const bool ranked = slope->type().ranked && c.in(0)->type().ranked;
+  if (c.opset() < 7 && !ranked && (!slope->type().ranked || slope->type().rank() == 1)) {
+    // As many ones behind it as x has axes behind the channels.
+    Value* ones = c.op("shape_of", {c.in(0)}, {{"start", int64_t{2}}});
+    ones = c.op("max", {c.op("min", {ones, c.number(ones, 1)}), c.number(ones, 1)});
+    slope = c.op("dynamic_reshape", {slope, c.op("concat", {c.i64s(Ints{-1}), ones}, {{"axis", int64_t{0}}})});
+  } else if (c.opset() < 7 && slope->type().ranked && slope->type().rank() == 1) {
     const int64_t rank = TRY(c.rank(0));
     Ints axes;
     for (int64_t i = 2; i < rank; ++i) axes.push_back(i - 1);

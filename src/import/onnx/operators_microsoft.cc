@@ -13,25 +13,34 @@ namespace {
 Value* add(NodeContext& c, Value* a, Value* b) { return b == nullptr ? a : c.op("add", {a, b}); }
 Value* mul(NodeContext& c, Value* a, double b) { return b == 1 ? a : c.op("mul", {a, c.number(a, b)}); }
 
-// The activation named by an attribute, with its parameters in the order that ONNX Runtime writes them.
-Result<Value*> activated(NodeContext& c, Value* x, const Floats& parameters) {
+// The activation named by an attribute. `parameter`: what the node says of "alpha" and its like, or the number that it is
+// otherwise.
+template <typename Parameter>
+Result<Value*> activated(NodeContext& c, Value* x, const Parameter& parameter) {
   const std::string name = c.string("activation", "");
-  const auto parameter = [&](std::size_t i, double otherwise) {
-    return i < parameters.size() ? parameters[i] : otherwise;
-  };
+  const auto alpha = [&](double otherwise) { return parameter("alpha", otherwise); };
+  const auto beta = [&](double otherwise) { return parameter("beta", otherwise); };
   if (name.empty()) return x;
   if (name == "Relu") return c.op("relu", {x});
   if (name == "Tanh") return c.op("tanh", {x});
   if (name == "Sigmoid") return c.op("sigmoid", {x});
   if (name == "Softplus") return c.op("softplus", {x});
   if (name == "Softsign") return c.op("softsign", {x});
-  if (name == "LeakyRelu") return c.op("leaky_relu", {x}, {{"alpha", parameter(0, 0.01)}});
-  if (name == "Elu") return c.op("elu", {x}, {{"alpha", parameter(0, 1)}});
-  if (name == "HardSigmoid")
-    return c.op("hard_sigmoid", {x}, {{"alpha", parameter(0, 0.2)}, {"beta", parameter(1, 0.5)}});
+  if (name == "HardSwish") return c.op("hard_swish", {x});
+  if (name == "LeakyRelu") return c.op("leaky_relu", {x}, {{"alpha", alpha(0.01)}});
+  if (name == "ThresholdedRelu") return c.op("thresholded_relu", {x}, {{"alpha", alpha(1)}});
+  if (name == "Elu") return c.op("elu", {x}, {{"alpha", alpha(1)}});
+  if (name == "Celu") return c.op("celu", {x}, {{"alpha", alpha(1)}});
+  if (name == "Selu")
+    return c.op(
+        "selu", {x},
+        {{"alpha", alpha(1.67326319217681884765625)}, {"gamma", parameter("gamma", 1.05070102214813232421875)}});
+  if (name == "HardSigmoid") return c.op("hard_sigmoid", {x}, {{"alpha", alpha(0.2)}, {"beta", beta(0.5)}});
+  if (name == "ScaledTanh") return mul(c, c.op("tanh", {mul(c, x, beta(1))}), alpha(1));
+  if (name == "ParametricSoftplus") return mul(c, c.op("softplus", {mul(c, x, beta(1))}), alpha(1));
   if (name == "Clip") {
     constexpr double kMost = 3.4028234663852886e38;
-    return c.op("clip", {x, c.number(x, parameter(0, -kMost)), c.number(x, parameter(1, kMost))});
+    return c.op("clip", {x, c.number(x, alpha(-kMost)), c.number(x, beta(kMost))});
   }
   return c.error(fmt::format("the activation '{}' is not supported", name));
 }
@@ -47,7 +56,11 @@ Status fused_conv(NodeContext& c) {
                    {"pads", c.ints("pads", Ints(2 * spatial, 0))},
                    {"groups", c.integer("group", 1)},
                    {"auto_pad", c.string("auto_pad", "NOTSET")}});
-  c.give(TRY(activated(c, add(c, y, c.in(3)), c.reals("activation_params"))));
+  const Floats parameters = c.reals("activation_params");
+  c.give(TRY(activated(c, add(c, y, c.in(3)), [&](std::string_view name, double otherwise) {
+    const std::size_t i = name == "alpha" ? 0 : 1;
+    return i < parameters.size() ? parameters[i] : otherwise;
+  })));
   return {};
 }
 
@@ -58,10 +71,9 @@ Status fused_gemm(NodeContext& c) {
                    {"beta", c.real("beta", 1)},
                    {"trans_a", c.integer("transA", 0)},
                    {"trans_b", c.integer("transB", 0)}});
-  Floats parameters;
-  for (std::string_view name : {"activation_alpha", "activation_beta", "activation_gamma"})
-    if (c.has_attribute(name)) parameters.push_back(c.real(name, 0));
-  c.give(TRY(activated(c, y, parameters)));
+  c.give(TRY(activated(c, y, [&](std::string_view name, double otherwise) {
+    return c.real(fmt::format("activation_{}", name), otherwise);
+  })));
   return {};
 }
 
@@ -346,8 +358,6 @@ Status rotary(NodeContext& c) {
     Value* steps = c.op("iota", {}, {{"shape", Dims{1, length}}, {"axis", int64_t{1}}, {"dtype", DType::i64}});
     at = c.op("broadcast", {c.op("add", {steps, c.cast(at, DType::i64)})}, {{"shape", Dims{batch, length}}});
   }
-  if (c.real("scale", 1) != 1 || c.integer("is_packed_batching", 0) != 0)
-    return c.error("attribute 'scale' is not 1, or 'is_packed_batching' not 0");
   int64_t heads = c.integer("num_heads", 0);
   if (x.size() == 3 && heads == 0) {
     // The tables tell the width of a head.
@@ -364,7 +374,7 @@ Status rotary(NodeContext& c) {
 
 constexpr OperatorRow kRows[] = {
     {"FusedConv", 1, fused_conv, {}, "-kernel_shape"},
-    {"FusedGemm", 1, fused_gemm, {}},
+    {"FusedGemm", 1, fused_gemm, {}, "-activation_alpha, -activation_beta, -activation_gamma"},
     {"FusedMatMul", 1, fused_matmul, {}},
     {"TransposeMatMul", 1, fused_matmul, {}},
     {"Gelu", 1, gelu, {}},
@@ -377,7 +387,8 @@ constexpr OperatorRow kRows[] = {
     {"Attention", 1, attention, {}, "-mask_filter_value, -rotary_embedding_dim"},
     {"QAttention", 1, quantised_attention, {}, "-mask_filter_value"},
     {"MultiHeadAttention", 1, multi_head_attention, {}, "-mask_filter_value"},
-    {"RotaryEmbedding", 1, rotary, {}},
+    // ONNX Runtime's kernels make no use of these either.
+    {"RotaryEmbedding", 1, rotary, {}, "-scale, -is_packed_batching"},
     {"Trilu", 1, nullptr, "trilu"},
     {"GridSample", 1, grid_sample, {}},
 };

@@ -26,6 +26,8 @@ enum : std::size_t {
   kSink
 };
 
+constexpr double kHidden = -std::numeric_limits<double>::infinity();
+
 struct Sizes {
   int64_t heads, shared;  // of queries; of keys and values
   Dim batch, length, width;
@@ -50,8 +52,6 @@ Value* by_heads(NodeContext& c, Value* x, const Sizes& s, int64_t heads) {
 }
 
 Status refuse_unsupported(NodeContext& c) {
-  if (c.integer("smooth_softmax", 0) > 0 || c.has(kSink))
-    return c.error("a softmax with a sink (smooth_softmax, head_sink) is not supported");
   if (c.integer("qk_output", 0) != 0 || c.wanted(3)) return c.error("the scores as an output are not supported");
   c.integer("kv_cache_bit_width", 0);
   for (std::string_view name : {"k_quant_type", "v_quant_type"})
@@ -153,12 +153,27 @@ Status group_query_attention(NodeContext& c) {
     mask = c.op("logical_and",
                 {mask, c.op("gt", {column, c.op("sub", {row, c.number(row, static_cast<double>(window))})})});
   if (c.has(kBias)) {
-    const double hidden = -std::numeric_limits<double>::infinity();
-    mask = c.op("add", {c.op("select", {mask, c.number(q, 0), c.number(q, hidden)}), c.in(kBias)});
+    mask = c.op("add", {c.op("select", {mask, c.number(q, 0), c.number(q, kHidden)}), c.in(kBias)});
+  }
+  Value *seen_k = k, *seen_v = v;
+  if (c.integer("smooth_softmax", 0) > 0 || c.has(kSink)) {
+    // One score more, of a key and a value that are zero.
+    const auto longer = [&](Value* x) {
+      Value* none = c.op("broadcast", {c.number(x, 0)}, {{"shape", Dims{s.batch, s.shared, 1, s.width}}});
+      return c.op("concat", {x, none}, {{"axis", int64_t{2}}});
+    };
+    seen_k = longer(k);
+    seen_v = longer(v);
+    if (!c.has(kBias)) mask = c.op("select", {mask, c.number(q, 0), c.number(q, kHidden)});
+    mask = c.op("broadcast", {mask}, {{"shape", Dims{s.batch, s.heads, s.length, total}}});
+    Value* sink = c.number(q, 0);
+    if (c.has(kSink)) sink = c.op("reshape", {c.in(kSink)}, {{"shape", Dims{1, s.heads, 1, 1}}});
+    sink = c.op("broadcast", {sink}, {{"shape", Dims{s.batch, s.heads, s.length, 1}}});
+    mask = c.op("concat", {mask, sink}, {{"axis", int64_t{3}}});
   }
   AttributeMap attributes = {{"softcap", c.real("softcap", 0)}};
   if (const double scale = c.real("scale", 0); scale != 0) attributes.emplace("scale", scale);
-  Value* y = c.op("onnx_attention", {q, k, v, mask}, std::move(attributes));
+  Value* y = c.op("onnx_attention", {q, seen_k, seen_v, mask}, std::move(attributes));
   y = c.op("transpose", {y}, {{"permutation", Ints{0, 2, 1, 3}}});
   c.give(c.op("reshape", {y}, {{"shape", Dims{s.batch, s.length, wide}}}));
   c.give(1, k);

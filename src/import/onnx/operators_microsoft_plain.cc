@@ -44,18 +44,21 @@ Status max_pool_channels_last(NodeContext& c) {
   return {};
 }
 
-// Bytes of the last axis as the two numbers of 4 bits that each holds, the low one first.
-Result<Value*> halves(NodeContext& c, Value* x) {
+// Bytes of the last axis as the numbers of a few bits that each holds, the lowest one first.
+Result<Value*> unpacked(NodeContext& c, Value* x, int64_t bits) {
   TRY(c.finish());
   const Dims dims = x->type().dims;
   Dims column = dims, flat = dims;
   column.emplace_back(1);
-  flat.back() = flat.back() * 2;
+  flat.back() = flat.back() * (8 / bits);
   Value* bytes = c.op("reshape", {x}, {{"shape", column}});
-  Value* low = c.op("bit_and", {bytes, c.number(bytes, 15)});
-  Value* high = c.op("shift_right", {bytes, c.number(bytes, 4)});
-  Value* both = c.op("concat", {low, high}, {{"axis", static_cast<int64_t>(dims.size())}});
-  return c.op("reshape", {both}, {{"shape", flat}});
+  std::vector<Value*> parts;
+  for (int64_t shift = 0; shift < 8; shift += bits) {
+    Value* shifted = c.op("shift_right", {bytes, c.number(bytes, static_cast<double>(shift))});
+    parts.push_back(c.op("bit_and", {shifted, c.number(bytes, static_cast<double>((1 << bits) - 1))}));
+  }
+  Value* all = c.op("concat", parts, {{"axis", static_cast<int64_t>(dims.size())}});
+  return c.op("reshape", {all}, {{"shape", flat}});
 }
 
 // Rows of a table of small integers, which have a scale for each block of an axis.
@@ -68,26 +71,27 @@ Status gather_block_quantized(NodeContext& c) {
   if (TRY(c.rank(scales)) != rank) return c.error("the scales have another rank than the data");
   if (along == axis) return c.error("blocks along the axis that is gathered are not supported");
   if (block < 1) return c.error("attribute 'block_size' must be positive");
-  if (bits != 4 && bits != 8) return c.error("4 and 8 bits are supported");
-  const bool bytes = c.dtype(data) == DType::u8, packed = bytes && bits == 4;
-  if (packed && along != rank - 1) return c.error("numbers of 4 bits in bytes must have their blocks in the last axis");
+  if (bits != 2 && bits != 4 && bits != 8) return c.error("only 2, 4 and 8 bits are supported");
+  const bool bytes = c.dtype(data) == DType::u8, packed = bytes && bits < 8;
+  if (packed && along != rank - 1) return c.error("numbers packed in bytes must have their blocks in the last axis");
   const auto rows = [&](std::size_t i) -> Result<Value*> {
     if (!c.has(i)) return nullptr;
     Value* taken = c.op("gather", {c.in(i), c.in(indices)}, {{"axis", axis}});
-    return packed && i != scales ? TRY(halves(c, taken)) : taken;
+    return packed && i != scales ? TRY(unpacked(c, taken, bits)) : taken;
   };
   Value *x = TRY(rows(data)), *scale = TRY(rows(scales)), *zero = TRY(rows(zeros));
   TRY(c.finish());
   if (along > axis) along += TRY(c.rank(indices)) - 1;
   if (zero != nullptr && packed) {
-    // Bytes may hold one zero point more than there are blocks.
+    // Bytes may hold more zero points than there are blocks.
     const Dims& sizes = scale->type().dims;
     if (!(zero->type().dims.back() == sizes.back()))
       zero = c.op("slice", {zero},
                   {{"starts", Dims(sizes.size(), Dim(0))}, {"sizes", sizes}, {"steps", Ints(sizes.size(), 1)}});
   } else if (zero == nullptr && bytes) {
     // Bytes are centred where nothing is said.
-    zero = c.op("broadcast", {c.b().scalar(DType::u8, bits == 4 ? 8 : 128)}, {{"shape", scale->type().dims}});
+    zero = c.op("broadcast", {c.b().scalar(DType::u8, static_cast<double>(1 << (bits - 1)))},
+                {{"shape", scale->type().dims}});
   }
   c.give(c.op("dequantize", {x, scale, zero}, {{"axis", along}, {"block", block}, {"dtype", scale->type().dtype}}));
   return {};

@@ -243,6 +243,53 @@ Status matmul_bits(NodeContext& c) {
   return {};
 }
 
+// LSTM whose weights [directions, inputs, 4 hidden] are integers with a scale for each direction, or for each of its
+// columns, and whose x and states are rounded as they come.
+Status dynamic_lstm(NodeContext& c) {
+  enum {
+    x,
+    weights,
+    recurrent,
+    bias,
+    lengths,
+    hidden,
+    cell,
+    peephole,
+    weight_scale,
+    weight_zero,
+    recurrent_scale,
+    recurrent_zero
+  };
+  TRY(need_inputs(c, {x, weights, recurrent, weight_scale, recurrent_scale}));
+  const auto real = [&](std::size_t i, std::size_t scale, std::size_t zero) -> Result<Value*> {
+    const auto by_direction = [&](std::size_t k) -> Result<Value*> {
+      Dims dims = TRY(c.dims(k));
+      if (dims.size() != 1 && dims.size() != 2) return c.error("scales and zero points must have one axis or two");
+      dims.insert(dims.begin() + 1, dims.size() == 1 ? 2 : 1, Dim(1));
+      return c.op("reshape", {c.cast(c.in(k), DType::f32)}, {{"shape", std::move(dims)}});
+    };
+    Value* w = c.cast(c.in(i), DType::f32);
+    if (c.has(zero)) w = c.op("sub", {w, TRY(by_direction(zero))});
+    w = c.op("mul", {w, TRY(by_direction(scale))});
+    return c.op("transpose", {w}, {{"permutation", Ints{0, 2, 1}}});
+  };
+  Value* operands[] = {c.in(x),
+                       TRY(real(weights, weight_scale, weight_zero)),
+                       TRY(real(recurrent, recurrent_scale, recurrent_zero)),
+                       c.in(bias),
+                       c.in(lengths),
+                       c.in(hidden),
+                       c.in(cell),
+                       c.in(peephole)};
+  AttributeMap attributes = {
+      {"direction", c.string("direction", "forward")},   {"activations", c.strings("activations")},
+      {"activation_alpha", c.reals("activation_alpha")}, {"activation_beta", c.reals("activation_beta")},
+      {"input_forget", c.integer("input_forget", 0)},    {"rounded", int64_t{1}}};
+  if (c.has_attribute("clip")) attributes.emplace("clip", c.real("clip", 0));
+  c.give_all("lstm", operands, std::move(attributes), 3);
+  return {};
+}
+
 Status quantize(NodeContext& c) {
   TRY(need_inputs(c, {0, 1}));
   const DType dtype = c.has(2) ? c.dtype(2) : DType::u8;
@@ -272,6 +319,7 @@ constexpr OperatorRow kRows[] = {
     {"QLinearConv", 1, qlinear_conv, {}},
     {"QGemm", 1, gemm, {}},
     {"DynamicQuantizeMatMul", 1, dynamic_matmul, {}},
+    {"DynamicQuantizeLSTM", 1, dynamic_lstm, {}, "-hidden_size"},
     {"MatMulIntegerToFloat", 1, matmul_to_float, {}},
     {"MatMulNBits", 1, matmul_bits, {}, "-accuracy_level"},
 };

@@ -167,9 +167,14 @@ Result<Value*> centred(NodeContext& c, std::size_t i, std::size_t zero, int64_t 
   if (!c.has(zero) || x == nullptr) return x;
   Value* z = c.op("cast", {c.in(zero)}, {{"dtype", DType::i32}});
   if (z != nullptr && z->type().is_ranked_tensor() && z->type().rank() == 1 && !(z->type().dims[0] == Dim(1))) {
-    const int64_t rank = TRY(c.rank(i)), own = TRY(c.axis(axis, rank));
+    // Counted from the end, an axis is followed by as many in any rank.
+    int64_t others = -axis - 1;
+    if (axis >= 0 || x->type().ranked) {
+      const int64_t rank = TRY(c.rank(i));
+      others = rank - 1 - TRY(c.axis(axis, rank));
+    }
     Ints axes;
-    for (int64_t k = own + 1; k < rank; ++k) axes.push_back(k - own);
+    for (int64_t k = 1; k <= others; ++k) axes.push_back(k);
     if (!axes.empty()) z = c.op("unsqueeze", {z}, {{"axes", axes}});
   }
   return c.op("sub", {x, z});
@@ -226,13 +231,14 @@ constexpr OperatorRow kRows[] = {
 }  // namespace
 
 Result<Value*> numpy_matmul(NodeContext& c, Value* a, Value* b) {
+  for (Value* v : {a, b})
+    if (v != nullptr && !v->type().ranked) return c.op("numpy_matmul", {a, b});
   const auto is_vector = [](Value* v) { return v != nullptr && v->type().is_ranked_tensor() && v->type().rank() == 1; };
   const bool row = is_vector(a), column = is_vector(b);
   if (row) a = c.op("unsqueeze", {a}, {{"axes", Ints{0}}});
   if (column) b = c.op("unsqueeze", {b}, {{"axes", Ints{1}}});
   Value* y = c.op("matmul", {a, b});
   if (y == nullptr || (!row && !column)) return y;
-  if (!y->type().ranked) return c.error("the rank of an input is unknown", "give the model's inputs full shapes");
   const int64_t rank = y->type().rank();
   Ints axes;
   if (row) axes.push_back(rank - 2);

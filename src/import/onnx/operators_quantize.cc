@@ -40,12 +40,14 @@ Status dequantize(NodeContext& c) {
 // y_scale = (max(0, max x) - min(0, min x)) / 255; y_zero_point = round(saturate(-min / y_scale)).
 Status dynamic_quantize(NodeContext& c) {
   TRY(need_inputs(c, {0}));
-  const int64_t rank = TRY(c.rank(0));
+  const bool ranked = c.in(0)->type().ranked;
+  const int64_t rank = ranked ? TRY(c.rank(0)) : 0;
   Ints axes;
   for (int64_t i = 0; i < rank; ++i) axes.push_back(i);
   const auto extreme = [&](std::string_view kind) {
-    Value* x = c.in(0);
-    Value* r = rank == 0 ? x : c.op("reduce", {x}, {{"kind", std::string(kind)}, {"axes", axes}, {"keep", int64_t{0}}});
+    Value *x = c.in(0), *r = x;
+    if (rank > 0) r = c.op("reduce", {x}, {{"kind", std::string(kind)}, {"axes", axes}, {"keep", int64_t{0}}});
+    if (!ranked) r = c.op("dynamic_reduce", {x}, {{"kind", std::string(kind)}, {"keep", int64_t{0}}});
     return c.op(kind, {r, c.number(x, 0)});
   };
   Value *low = extreme("min"), *high = extreme("max");

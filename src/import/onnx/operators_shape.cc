@@ -23,6 +23,10 @@ Status transpose(NodeContext& c) {
   TRY(need_inputs(c, 1));
   Ints permutation = c.ints("perm");
   if (!c.has_attribute("perm")) {
+    if (!c.in(0)->type().ranked) {
+      c.give(c.op("reverse_axes", {c.in(0)}));
+      return {};
+    }
     const int64_t rank = TRY(c.rank(0));
     for (int64_t i = rank - 1; i >= 0; --i) permutation.push_back(i);
   }
@@ -66,7 +70,16 @@ Status tile(NodeContext& c) {
   };
   const auto tiles = whole(1), axis = whole(2);
   const int64_t rank = TRY(c.rank(0));
-  if (!tiles || !axis || tiles->size() != 1 || axis->size() != 1) return c.error("tiles and axis must be constants");
+  if (!tiles || !axis) {
+    const auto one = [&](std::size_t i) {
+      return c.op("dynamic_reshape", {c.cast(c.in(i), DType::i64), c.i64s(Ints{1})});
+    };
+    TRY(need_inputs(c, 3));
+    Value* once = c.i64s(Ints(static_cast<std::size_t>(rank), 1));
+    c.give(c.op("dynamic_tile", {c.in(0), c.op("scatter_elements", {once, one(2), one(1)})}));
+    return {};
+  }
+  if (tiles->size() != 1 || axis->size() != 1) return c.error("tiles and axis must be one number each");
   Ints repeats(static_cast<std::size_t>(rank), 1);
   repeats[static_cast<std::size_t>(TRY(c.axis((*axis)[0], rank)))] = (*tiles)[0];
   c.give(c.op("dynamic_tile", {c.in(0), c.i64s(repeats)}));

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "ops/support/unicode_table.h"
 #include "ops/support/utf8.h"
 
 namespace burnish {
@@ -15,6 +16,7 @@ using Ranges = Regex::Ranges;
 
 constexpr char32_t kLast = 0x10ffff;
 constexpr int kDepth = 200, kRepeats = 1000, kInstructions = 1 << 16, kSteps = 1 << 22;
+constexpr std::size_t kRanges = 1 << 20;  // of all classes together
 
 void normalise(Ranges& ranges) {
   std::ranges::sort(ranges);
@@ -69,6 +71,23 @@ std::optional<Ranges> posix(std::string_view name) {
   return std::nullopt;
 }
 
+// The code points of a general category ("Lu"), or of all that start with a letter ("L"); those that nobody has assigned
+// belong to none.
+std::optional<Ranges> category(std::string_view name) {
+  if (name == "Any") return Ranges{{0, kLast}};
+  if (name.empty() || name.size() > 2 || name == "Cn") return std::nullopt;
+  Ranges ranges;
+  for (std::size_t i = 0; i < std::size(kUnicodeRuns); ++i) {
+    const std::string_view has = kUnicodeCategories[kUnicodeRuns[i] & 0xff];
+    if (!has.starts_with(name) || has == "Cn") continue;
+    const char32_t next = i + 1 < std::size(kUnicodeRuns) ? kUnicodeRuns[i + 1] >> 8 : kLast + 1;
+    ranges.emplace_back(kUnicodeRuns[i] >> 8, next - 1);
+  }
+  if (ranges.empty()) return std::nullopt;
+  normalise(ranges);
+  return ranges;
+}
+
 bool is_word(const char32_t* code) {
   return code != nullptr && std::ranges::any_of(kWord, [&](auto& r) { return *code >= r.first && *code <= r.second; });
 }
@@ -90,7 +109,7 @@ class Compiler {
     enum class Op : uint8_t { empty, piece, sequence, either, repeat };
     Op op = Op::empty;
     Kind kind = Kind::range;
-    Ranges ranges;
+    int ranges = -1;          // the class of a range, which all repetitions share
     int least = 0, most = 0;  // of repeat; most -1: no end
     std::vector<std::unique_ptr<Tree>> parts;
   };
@@ -116,11 +135,9 @@ class Compiler {
     return tree;
   }
   TreePtr letter(Ranges ranges) {
-    auto tree = make(Tree::Op::piece);
     if (flags_.fold) ranges = folded(ranges);
     normalise(ranges);
-    tree->ranges = std::move(ranges);
-    return tree;
+    return plain(std::move(ranges));
   }
   static TreePtr edge(Kind kind) {
     auto tree = make(Tree::Op::piece);
@@ -144,6 +161,7 @@ class Compiler {
   // Null for what only sets flags.
   Result<TreePtr> repeated(int depth) {
     TreePtr part = TRY(single(depth));
+    if (total_ > kRanges) return bad("classes that make it too large");
     bool before = false;
     while (!at_end() && part != nullptr) {
       int least = 0, most = -1;
@@ -206,7 +224,9 @@ class Compiler {
 
   TreePtr plain(Ranges ranges) {
     auto tree = make(Tree::Op::piece);
-    tree->ranges = std::move(ranges);
+    tree->ranges = static_cast<int>(ranges_.size());
+    total_ += ranges.size();
+    ranges_.push_back(std::move(ranges));
     return tree;
   }
 
@@ -266,6 +286,9 @@ class Compiler {
       case 'r': return one('\r');
       case 'v': return one('\v');
       case 'x': return one(TRY(hexadecimal()));
+      case 'p': return property(false);
+      case 'P': return property(true);
+      case 'C': return bad("\\C, a byte, which is not supported");
       default: break;
     }
     if (code == '0') {
@@ -278,6 +301,22 @@ class Compiler {
         (code >= '0' && code <= '9') || (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z');
     if (letter_or_digit) return bad("an escape that is not supported");
     return one(code);
+  }
+  // "L", "{L}" or "{^L}", after \p or \P.
+  Result<Ranges> property(bool negated) {
+    const bool braced = take("{");
+    const std::size_t end = braced ? pattern_.find('}', at_) : at_ + 1;
+    if (at_end() || end == std::string_view::npos) return bad("a class without end");
+    std::string_view name = pattern_.substr(at_, end - at_);
+    if (braced && name.starts_with('^')) {
+      negated = !negated;
+      name.remove_prefix(1);
+    }
+    auto known = category(name);
+    if (!known) return bad("a class that is no general category of Unicode, and scripts are not supported,");
+    at_ = end + (braced ? 1 : 0);
+    if (!negated) return *std::move(known);
+    return complement(flags_.fold ? folded(*known) : *std::move(known));
   }
   static Ranges one(char32_t code) { return {{code, code}}; }
 
@@ -300,10 +339,14 @@ class Compiler {
   Result<Ranges> bracket() {
     const bool negated = take("^");
     Ranges ranges;
-    const auto add = [&](const Ranges& more) { ranges.insert(ranges.end(), more.begin(), more.end()); };
+    const auto add = [&](const Ranges& more) {
+      total_ += more.size();
+      ranges.insert(ranges.end(), more.begin(), more.end());
+    };
     for (bool first = true;; first = false) {
       if (at_end()) return bad("a '[' without ']'");
       if (!first && take("]")) break;  // as the first character it is text
+      if (total_ > kRanges) return bad("classes that make it too large");
       if (take("[:")) {
         const bool inverted = take("^");
         const std::size_t end = pattern_.find(":]", at_);
@@ -349,14 +392,7 @@ class Compiler {
     if (++steps_ > kSteps) return bad("repetitions that make it too large");
     switch (tree.op) {
       case Tree::Op::empty: return next;
-      case Tree::Op::piece: {
-        Instruction instruction{tree.kind, next, -1, -1};
-        if (tree.kind == Kind::range) {
-          instruction.ranges = static_cast<int>(ranges_.size());
-          ranges_.push_back(tree.ranges);
-        }
-        return add(instruction);
-      }
+      case Tree::Op::piece: return add({tree.kind, next, -1, tree.ranges});
       case Tree::Op::sequence:
         for (auto part = tree.parts.rbegin(); part != tree.parts.rend(); ++part) next = TRY(emit(**part, next));
         return next;
@@ -391,6 +427,7 @@ class Compiler {
   std::vector<Ranges>& ranges_;
   std::size_t at_ = 0;
   int steps_ = 0;
+  std::size_t total_ = 0;
   Flags flags_;
 };
 

@@ -12,7 +12,7 @@ namespace burnish {
 
 class Regex {
  public:
-  // Refused: what is no pattern, back references, \p{..} and \C, and patterns too large to be meant well.
+  // Refused: what is no pattern, back references, scripts (\p{Greek}) and \C, and patterns too large to be meant well.
   static Result<Regex> compile(std::string_view pattern);
   bool matches(std::string_view text) const;  // all of it
 
