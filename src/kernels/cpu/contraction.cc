@@ -231,7 +231,8 @@ class ContractionEmitter {
     if (pass.k) a = frame_.advance(a, pass.k);
     const int vectors = static_cast<int>(ceil_div(pass.channels, t_.lanes));
     const int last_active = static_cast<int>(pass.channels - static_cast<int64_t>(vectors - 1) * t_.lanes);
-    RegisterTile product{frame_, t_.lanes, t_.unroll, pass.steps, c_.w_sum, c_.w_channel, c_.w_padded};
+    const int sets = RegisterTile::sets_of(t_.rows, t_.vectors, t_.unroll);
+    RegisterTile product{frame_, t_.lanes, t_.unroll, pass.steps, c_.w_sum, c_.w_channel, c_.w_padded, sets};
     if (c_.w_padded && t_.rows >= kReusingRows && (blocks_ > 1 || slice_ < sum_))
       product.ask_for(frame_.advance(pass.weights, frame_.number(slice_ * c_.w_sum)),
                       b_.CreateSDiv(first_in_task, frame_.number(t_.rows)),

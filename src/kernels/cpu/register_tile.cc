@@ -9,6 +9,12 @@ namespace {
 constexpr int64_t kLine = 16;  // f32 of a cache line
 }
 
+int RegisterTile::sets_of(int rows, int vectors, int unroll) {
+  int sets = 1;
+  while (rows * vectors * sets < 8 && sets < unroll) sets *= 2;
+  return sets;
+}
+
 void RegisterTile::ask_for(llvm::Value* next, llvm::Value* tile, int64_t tiles) {
   ahead_lines = ceil_div(ceil_div(unroll * w_sum, kLine), tiles);
   const int64_t part = sum / unroll * ahead_lines * kLine;
@@ -45,9 +51,6 @@ KernelFrame::Values RegisterTile::multiply(llvm::Value* a, const Dim& row_step, 
                                            int vectors, int last_active, KernelFrame::Values initial) const {
   auto& b = frame.builder();
   const int count = rows * vectors;
-  // Small tiles need several independent sums each to keep the multipliers busy.
-  int sets = 1;
-  while (count * sets < 8 && sets < unroll) sets *= 2;
   KernelFrame::Values sums = std::move(initial);
   sums.resize(static_cast<std::size_t>(count * sets), llvm::Constant::getNullValue(type()));
   std::vector<llvm::Value*> row_base;

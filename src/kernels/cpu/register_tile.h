@@ -13,9 +13,15 @@ struct RegisterTile {
   int64_t sum = 1;  // of k
   int64_t w_sum = 0, w_channel = 1;
   bool w_padded = false;  // storage is whole even where channels end: no masked loads
+  // Sums of each element that are added up at the end. The same for all tiles of a kernel, smaller ones at the ends, too: so
+  // equal rows and equal columns give equal results.
+  int sets = 1;
   // Weights that come next are asked for meanwhile: so many cache lines from `ahead` on in a turn of the loop over k.
   llvm::Value* ahead = nullptr;
   int64_t ahead_lines = 0;
+
+  // Tiles of few vectors need several to keep the multipliers busy.
+  static int sets_of(int rows, int vectors, int unroll);
 
   // As many weights as these, at `next`, of which each of `tiles` tiles asks for its part. Weights are read once a run, from
   // memory: a processor's own prefetcher is too late for them, and all at once they would hold up what is read now.

@@ -240,7 +240,8 @@ class WinogradEmitter {
   // products[point][tile][channel of the block] = panel[point][tile] * weights[block][point]
   void multiply(llvm::Value* block) {
     const int64_t width = p_.block();
-    RegisterTile product{frame_, p_.lanes, 4, p_.channels, width, 1, true};
+    const int sets = RegisterTile::sets_of(p_.rows, p_.vectors, 4);
+    RegisterTile product{frame_, p_.lanes, 4, p_.channels, width, 1, true, sets};
     llvm::Value* weights =
         frame_.advance(frame_.pointer(1), b_.CreateMul(block, frame_.number(p_.points() * p_.channels * width)));
     frame_.loop(
