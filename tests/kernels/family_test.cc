@@ -243,6 +243,26 @@ TEST(Matmul, RandomShapes) {
   }
 }
 
+// Whatever tile an element falls in: those at the ends are smaller.
+TEST(Matmul, EqualRowsAndColumnsGiveEqualResults) {
+  std::mt19937 random(10);
+  for (const auto& [m, k, n] : {std::tuple{1, 300, 203}, {3, 80, 100}, {29, 130, 70}, {49, 301, 33}}) {
+    const MatrixProblem p{{m, k}, {k, n}};
+    Problem problem;
+    problem.family = "matmul";
+    problem.operands = {Type::tensor(DType::f32, to_dims(p.a)), Type::tensor(DType::f32, to_dims(p.b))};
+    problem.result = Type::tensor(DType::f32, {m, n});
+    for (const CpuFeatures& cpu : processors()) {
+      Check check;
+      check.cpu = cpu;
+      check.alike = true;
+      check_kernel(
+          make_kernel(problem, Ending::plain, 1), Ending::plain, 1, [&](auto& o) { return p.expected(o); }, random,
+          check, fmt::format("matmul {}x{}x{}", m, k, n));
+    }
+  }
+}
+
 TEST(Attention, RandomShapes) {
   std::mt19937 random(9);
   for (int i = 0; i < 20; ++i) {

@@ -52,6 +52,7 @@ struct Check {
   SymbolTable symbols;      // numbers for the problem's symbols
   bool strided = false;     // give ports that accept any strides something else than dense rows
   double tolerance = 1e-5;  // relative to the largest result
+  bool alike = false;       // of a matmul: equal rows of a and equal columns of b give results of the same bits
 };
 // The anchor in f64 from the operands' values.
 using Oracle = std::function<Array(std::vector<Array>& operands)>;
