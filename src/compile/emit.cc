@@ -73,9 +73,12 @@ Status emit(std::vector<KernelJob>& jobs, Program& root, const EmitOptions& opti
       if (options.cache != nullptr) code[i] = options.cache->find(*keys[i]);
       if (code[i] == nullptr) {
         auto emitted = options.target->emit(job.kernel, job.tactic, job.storages);
-        if (emitted) code[i] = std::make_shared<const Emitted>(std::move(*emitted));
-        if (emitted && options.cache != nullptr) options.cache->keep(*keys[i], code[i]);
-        if (!emitted) fail(i, std::move(emitted.error()));
+        if (emitted) {
+          code[i] = std::make_shared<const Emitted>(std::move(*emitted));
+          if (options.cache != nullptr) options.cache->keep(*keys[i], code[i]);
+        } else {
+          fail(i, std::move(emitted.error()));
+        }
       }
       ++done;
       if (worker == 0 && options.progress)

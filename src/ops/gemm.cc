@@ -59,8 +59,7 @@ constexpr Sample kSamples[] = {
 constexpr Operator kOperators[] = {
     {.name = "gemm",
      .doc = "alpha * a b + beta * c; c broadcasts to the product. Of integers as reals, cut to integers, where alpha "
-            "or beta "
-            "is not whole. Source: ONNX Gemm.",
+            "or beta is not whole. Source: ONNX Gemm.",
      .operands = kOperands,
      .results = kResults,
      .attributes = kAttributes,

@@ -51,9 +51,7 @@ class ContractionEmitter {
         blocks_(ceil_div(contraction.channels, tile.block())),
         chunks_(ceil_div(blocks_, tile.chunk_blocks)),
         pixels_(contraction.pixel_count()) {
-    // Rows of the panel start on different cache sets.
-    panel_row_ = round_up(sum_, 16) + 16;
-    if (panel_row_ / 16 % 2 == 0) panel_row_ += 16;
+    panel_row_ = on_other_sets(round_up(sum_, 16) + 16);
     std::vector<int> axes;
     for (const auto& p : c_.pixels) axes.push_back(p.axis);
     flat_ = epilogue_.flattens(axes);
@@ -141,9 +139,9 @@ class ContractionEmitter {
     llvm::Value* weights;  // of the first step
     llvm::Value* channel;
     int64_t channels;
-    llvm::Value* k;  // the first step; null: 0
+    llvm::Value* k;  // the first step; null: there is one pass, else sums come from `partial_`
     int64_t steps;
-    bool resumes, ends;  // sums come from `partial_`; results are stored, not sums
+    bool ends;  // results are stored, not sums
   };
 
   // All pixels of the task against one block of channels. Weights that the nearest cache does not hold are taken a slice
@@ -154,13 +152,11 @@ class ContractionEmitter {
               channels,
               nullptr,
               slice_,
-              false,
               true};
     const int64_t passes = ceil_div(sum_, slice_);
     if (passes > 1) {
       llvm::Value* weights = pass.weights;
       clear(channels);
-      pass.resumes = true;
       pass.ends = false;
       frame_.loop(
           "slice", frame_.number(0), frame_.number(passes - 1), 1,
@@ -238,8 +234,8 @@ class ContractionEmitter {
                       b_.CreateSDiv(first_in_task, frame_.number(t_.rows)),
                       pixels_.is_constant() ? t_.group_rows / t_.rows : 1);
     llvm::Value* kept =
-        pass.resumes ? frame_.advance(partial_, b_.CreateMul(first_in_task, frame_.number(int64_t{vectors} * t_.lanes)))
-                     : nullptr;
+        pass.k ? frame_.advance(partial_, b_.CreateMul(first_in_task, frame_.number(int64_t{vectors} * t_.lanes)))
+               : nullptr;
     const Values sums = product.multiply(a, row, pass.weights, rows, vectors, last_active,
                                          kept ? sums_at(kept, rows * vectors, product.type()) : Values());
     if (!pass.ends) keep_sums(sums, kept);

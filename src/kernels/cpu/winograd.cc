@@ -44,11 +44,9 @@ struct Plan {
   int64_t block() const { return static_cast<int64_t>(lanes) * vectors; }
   int64_t blocks() const { return ceil_div(outputs, block()); }
   int64_t chunks() const { return ceil_div(blocks(), chunk_blocks); }
-  // The panel holds [tile][point][channel], so that a tile's transform stores to few pages; rows and tiles start on
-  // different cache sets.
+  // The panel holds [tile][point][channel], so that a tile's transform stores to few pages.
   int64_t panel_row() const { return on_other_sets(round_up(channels, 16) + 16); }
   int64_t panel_tile() const { return on_other_sets(points() * panel_row()); }
-  static int64_t on_other_sets(int64_t floats) { return floats / 16 % 2 == 0 ? floats + 16 : floats; }
   Dim tiles(const Problem& problem) const {
     Dim count = problem.result.dims[0];
     for (std::size_t d = 0; d < forms.size(); ++d)
