@@ -31,6 +31,7 @@ const std::set<std::string_view> kJumpy = {"floor",
                                            "cast",
                                            "arg_max",
                                            "arg_min",
+                                           "arg_sort",
                                            "top_k",
                                            "mod_floor",
                                            "mod_trunc",
@@ -38,6 +39,7 @@ const std::set<std::string_view> kJumpy = {"floor",
                                            "unique",
                                            "hardmax",
                                            "max_pool",
+                                           "max_pool_with_indices",
                                            "atan2",
                                            "non_zero",
                                            "bitcast",
@@ -140,6 +142,8 @@ class Maker {
       for (std::size_t d = 0; d < input.type.dims.size(); ++d)
         if (const auto name = input.type.dims[d].symbol_name()) own[std::string(*name)] = tensor.dims()[d];
     }
+    // An lstm that rounds its operands to integers is one of them, too.
+    const bool jumpy = kJumpy.contains(entry.op->name) || entry.text.find("rounded = 1") != entry.text.npos;
     std::map<std::string, Value*> values;
     Bindings bound;
     Builder builder(*made_.graph);
@@ -150,7 +154,7 @@ class Maker {
         continue;
       }
       const Tensor& tensor = (*data)[next++].tensor();
-      const bool smooth = !input.limits && !kJumpy.contains(entry.op->name) && is_float(tensor.dtype());
+      const bool smooth = !input.limits && !jumpy && is_float(tensor.dtype());
       Value* value = smooth && !pool_.empty() && chance(0.8) ? earlier(builder, input.type, tensor, bound) : nullptr;
       values[input.name] = value != nullptr ? value : fresh(input.type, tensor, own, bound);
     }

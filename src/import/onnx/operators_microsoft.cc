@@ -142,21 +142,32 @@ Status skip_rms_norm(NodeContext& c) {
 }
 
 // Word, position and segment embeddings, summed and normalised; the mask's ones are counted.
-Status embed_layer_norm(NodeContext& c) {
-  enum { ids, segments, words, positions, segment_table, gamma, beta, mask, position_ids };
+// Inputs from 8 on: the places of the words, or, of integers, the scale of each of the five tables and their zero points.
+Status embedded(NodeContext& c, bool quantized) {
+  enum { ids, segments, words, positions, segment_table, gamma, beta, mask, position_ids, scales = 8, zeros = 13 };
   for (std::size_t i : {ids, words, positions, gamma, beta})
-    if (!c.has(i)) return c.error(fmt::format("input {} is missing", i));
+    if (!c.has(i) || (quantized && i != ids && !c.has(scales + i - words)))
+      return c.error(fmt::format("input {} or its scale is missing", i));
   const Dims shape = TRY(c.dims(ids));
   if (shape.size() != 2) return c.error("the ids must be [batch, length]");
-  const auto look_up = [&](Value* table, Value* index) {
-    return c.op("gather", {table, index}, {{"axis", int64_t{0}}});
+  const auto table = [&](std::size_t i) {
+    if (!quantized) return c.in(i);
+    const std::size_t k = i - words;
+    return c.op("dequantize", {c.in(i), single(c, c.in(scales + k)), single(c, c.in(zeros + k))},
+                {{"axis", int64_t{0}}, {"dtype", DType::f32}});
   };
-  Value* place = c.has(position_ids)
+  const auto look_up = [&](std::size_t i, Value* index) {
+    return c.op("gather", {table(i), index}, {{"axis", int64_t{0}}});
+  };
+  Value* place = !quantized && c.has(position_ids)
                      ? c.in(position_ids)
                      : c.op("iota", {}, {{"shape", Dims{1, shape[1]}}, {"axis", int64_t{1}}, {"dtype", DType::i64}});
-  Value* sum = c.op("add", {look_up(c.in(words), c.in(ids)), look_up(c.in(positions), place)});
-  if (c.has(segments) && c.has(segment_table)) sum = c.op("add", {sum, look_up(c.in(segment_table), c.in(segments))});
-  c.give(c.op("layer_norm", {sum, c.in(gamma), c.in(beta)},
+  Value* sum = c.op("add", {look_up(words, c.in(ids)), look_up(positions, place)});
+  if (c.has(segments) && c.has(segment_table)) {
+    if (quantized && !c.has(scales + segment_table - words)) return c.error("the scale of the segments is missing");
+    sum = c.op("add", {sum, look_up(segment_table, c.in(segments))});
+  }
+  c.give(c.op("layer_norm", {sum, table(gamma), table(beta)},
               {{"axis", int64_t{-1}}, {"epsilon", c.real("epsilon", 1e-12F)}}));
   if (c.wanted(1)) {
     if (c.has(mask)) {
@@ -169,6 +180,9 @@ Status embed_layer_norm(NodeContext& c) {
   if (c.wanted(2)) c.give(2, sum);
   return {};
 }
+
+Status embed_layer_norm(NodeContext& c) { return embedded(c, false); }
+Status quantized_embed_layer_norm(NodeContext& c) { return embedded(c, true); }
 
 // -- attention
 
@@ -384,6 +398,7 @@ constexpr OperatorRow kRows[] = {
     {"SkipLayerNormalization", 1, skip_layer_norm, {}},
     {"SkipSimplifiedLayerNormalization", 1, skip_rms_norm, {}},
     {"EmbedLayerNormalization", 1, embed_layer_norm, {}, "-mask_index_type"},
+    {"QEmbedLayerNormalization", 1, quantized_embed_layer_norm, {}, "-mask_index_type"},
     {"Attention", 1, attention, {}, "-mask_filter_value, -rotary_embedding_dim"},
     {"QAttention", 1, quantised_attention, {}, "-mask_filter_value"},
     {"MultiHeadAttention", 1, multi_head_attention, {}, "-mask_filter_value"},

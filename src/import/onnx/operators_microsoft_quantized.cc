@@ -1,6 +1,8 @@
 // Quantised operators of ONNX Runtime (domain com.microsoft): plain operators on integers in floats where the result can be
 // exact, else quantize and dequantize around them.
 
+#include <array>
+
 #include "import/onnx/quantized.h"
 #include "import/onnx/shared.h"
 
@@ -243,6 +245,46 @@ Status matmul_bits(NodeContext& c) {
   return {};
 }
 
+// B is a list of indices into a table of 16 numbers, two to a byte, the highest bits first: the weights [N, K], or [K, N]
+// without transB, in blocks of the whole list that have a scale each (bitsandbytes' FP4 and NF4).
+Status matmul_table(NodeContext& c) {
+  static constexpr std::array<float, 16> kFp4 = {
+      0,     5.208333333e-03F,  2.0F / 3,  1,  1.0F / 3,  0.5F,  1.0F / 6,  0.25F,
+      -0.0F, -5.208333333e-03F, -2.0F / 3, -1, -1.0F / 3, -0.5F, -1.0F / 6, -0.25F};
+  // Quantiles of the normal distribution (Dettmers et al., QLoRA, 2023, appendix E).
+  static constexpr std::array<float, 16> kNf4 = {-1.0F,          -0.6961928010F, -0.5250730515F, -0.3949174881F,
+                                                 -0.2844413817F, -0.1847734302F, -0.0910500363F, 0,
+                                                 0.0795802996F,  0.1609302014F,  0.2461123019F,  0.3379152417F,
+                                                 0.4407098293F,  0.5626170039F,  0.7229568362F,  1.0F};
+  TRY(need_inputs(c, {0, 1, 2}));
+  const int64_t k = c.integer("K", 0), n = c.integer("N", 0), block = c.integer("block_size", 0);
+  const int64_t kind = c.integer("quant_type", 1);
+  if (k < 1 || n < 1 || k > 1 << 30 || n > 1 << 30 || block < 1 || block > 1 << 20)
+    return c.error("attributes 'K', 'N' and 'block_size' must be positive");
+  if (kind != 0 && kind != 1) return c.error("attribute 'quant_type' must be 0 (FP4) or 1 (NF4)");
+  const bool turned = c.integer("transB", 1) != 0;
+  const int64_t count = n * k, bytes = (count + 1) / 2, blocks = (count + block - 1) / block;
+  const auto cut = [&](Value* list, int64_t from) {
+    return from == count ? list
+                         : c.op("slice", {list}, {{"starts", Dims{0}}, {"sizes", Dims{count}}, {"steps", Ints{1}}});
+  };
+  Value* pairs = c.op("reshape", {c.in(1)}, {{"shape", Dims{bytes, 1}}});
+  Value* parts[] = {c.op("shift_right", {pairs, c.number(pairs, 4)}), c.op("bit_and", {pairs, c.number(pairs, 15)})};
+  Value* index = c.op("reshape", {c.op("concat", parts, {{"axis", int64_t{1}}})}, {{"shape", Dims{bytes * 2}}});
+  Tensor table = TRY(Tensor::allocate(DType::f32, {16}));
+  std::ranges::copy(kind == 0 ? kFp4 : kNf4, reinterpret_cast<float*>(table.mutable_data()));
+  Value* weights = c.op("gather", {c.b().constant(std::move(table)), c.cast(cut(index, bytes * 2), DType::i64)},
+                        {{"axis", int64_t{0}}});
+  Value* scales = c.op("reshape", {c.cast(c.in(2), DType::f32)}, {{"shape", Dims{blocks, 1}}});
+  scales = c.op("broadcast", {scales}, {{"shape", Dims{blocks, block}}});
+  scales = cut(c.op("reshape", {scales}, {{"shape", Dims{blocks * block}}}), blocks * block);
+  weights = c.cast(c.op("mul", {weights, scales}), c.dtype(0));
+  weights = c.op("reshape", {weights}, {{"shape", turned ? Dims{n, k} : Dims{k, n}}});
+  if (turned) weights = c.op("transpose", {weights}, {{"permutation", Ints{1, 0}}});
+  c.give(c.op("matmul", {c.in(0), weights}));
+  return {};
+}
+
 // LSTM whose weights [directions, inputs, 4 hidden] are integers with a scale for each direction, or for each of its
 // columns, and whose x and states are rounded as they come.
 Status dynamic_lstm(NodeContext& c) {
@@ -322,6 +364,7 @@ constexpr OperatorRow kRows[] = {
     {"DynamicQuantizeLSTM", 1, dynamic_lstm, {}, "-hidden_size"},
     {"MatMulIntegerToFloat", 1, matmul_to_float, {}},
     {"MatMulNBits", 1, matmul_bits, {}, "-accuracy_level"},
+    {"MatMulBnb4", 1, matmul_table, {}, "-training_mode"},
 };
 
 }  // namespace
