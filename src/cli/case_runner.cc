@@ -55,6 +55,12 @@ Result<std::vector<RuntimeValue>> fold_inputs(Graph& graph, const std::vector<Ru
   Node* first = graph.nodes().empty() ? nullptr : graph.nodes().front().get();
   std::vector<Value*> inputs;
   for (const auto& input : graph.inputs()) inputs.push_back(input.get());
+  // Sizes that the model leaves open are those of the values.
+  InputTypes types;
+  for (std::size_t i = 0; i < inputs.size() && i < values.size(); ++i)
+    if (values[i].is_tensor() && inputs[i]->type().is_tensor())
+      types.emplace(inputs[i]->name(), values[i].tensor().type());
+  TRY(apply_shapes(graph, types));
   for (std::size_t i = 0; i < inputs.size() && i < values.size(); ++i) {
     if (!values[i].is_tensor() || !inputs[i]->type().is_tensor()) {
       kept.push_back(values[i]);

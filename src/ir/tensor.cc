@@ -74,6 +74,16 @@ Tensor allocate_or_abort(DType dtype, std::vector<int64_t> dims) {
   if (!t) throw std::bad_alloc();
   return *std::move(t);
 }
+// The integer that a number is without its fraction; numbers that are out of range become the limits, negative ones wrap
+// where there is no sign.
+template <class N>
+N nearest(double value) {
+  if (std::isnan(value)) return 0;
+  if (std::is_unsigned_v<N> && value >= 0x1p63)
+    return value >= 0x1p64 ? std::numeric_limits<N>::max() : static_cast<N>(value);
+  if (value >= 0x1p63) return static_cast<N>(std::numeric_limits<int64_t>::max());
+  return static_cast<N>(value < -0x1p63 ? std::numeric_limits<int64_t>::min() : static_cast<int64_t>(value));
+}
 }  // namespace
 
 Tensor Tensor::scalar(DType dtype, double value) {
@@ -81,6 +91,7 @@ Tensor Tensor::scalar(DType dtype, double value) {
   visit_number_class(dtype, [&](auto zero) {
     using N = decltype(zero);
     if constexpr (std::is_same_v<N, std::string>) CHECK(false, "a string scalar from a number");
+    else if constexpr (std::is_integral_v<N>) Accessor<N>(dtype).store(t.mutable_data(), 0, nearest<N>(value));
     else Accessor<N>(dtype).store(t.mutable_data(), 0, static_cast<N>(value));
   });
   return t;

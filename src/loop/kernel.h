@@ -13,7 +13,7 @@ namespace burnish {
 
 // What a family solves, in logical terms. Families and their attributes:
 //   matmul       a[..., M, K], b[..., K, N] (batch dims broadcast)      {}
-//   convolution  x[N, C, *S], w[O, C/g, *K]                             {strides, dilations, pads (begins, ends), groups}
+//   convolution  x[N, C, *S], w[O, C/g, *K]                             {strides, dilations, pads (begins, ends), groups, exact}
 //                (depthwise is the case groups = C: its tactics offer themselves there)
 //   pool         x[N, C, *S]     {mode "max" | "average", kernel, strides, dilations, pads, count_include_pad}
 //   attention    q[B..., T, d], k[B..., S, d], v[B..., S, e], bias?     {scale, causal, masked}

@@ -78,9 +78,10 @@ Result<Values> decompose_conv(DecomposeContext& n) {
     x = padded(c, x, window, 0);
     pads = window.pads();
   }
-  Value* y = c.op(
-      "convolution", {x, n.in(1)},
-      {{"strides", window.strides}, {"dilations", window.dilations}, {"pads", *pads}, {"groups", n.integer("groups")}});
+  AttributeMap attributes = {
+      {"strides", window.strides}, {"dilations", window.dilations}, {"pads", *pads}, {"groups", n.integer("groups")}};
+  if (n.integer("exact") != 0) attributes.emplace("exact", int64_t{1});
+  Value* y = c.op("convolution", {x, n.in(1)}, std::move(attributes));
   return c.done({with_bias(c, n, y)});
 }
 
@@ -185,7 +186,9 @@ Result<Values> decompose_transpose(DecomposeContext& n) {
 constexpr OperandSpec kOperands[] = {{"x", "float"}, {"w", "same"}, {"bias", "same", OperandSpec::Arity::optional}};
 constexpr ResultDoc kResults[] = {{"y", "[batch, channels, spatial...]"}};
 constexpr AttributeSpec kConvAttributes[] = {
-    WINDOW_ATTRIBUTES, {"groups", AttributeKind::integer, "1", "channels are cut into so many independent groups"}};
+    WINDOW_ATTRIBUTES,
+    {"groups", AttributeKind::integer, "1", "channels are cut into so many independent groups"},
+    {"exact", AttributeKind::integer, "0", "as of convolution"}};
 constexpr AttributeSpec kTransposeAttributes[] = {
     WINDOW_ATTRIBUTES,
     {"groups", AttributeKind::integer, "1", "channels are cut into so many independent groups"},

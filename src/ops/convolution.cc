@@ -108,6 +108,7 @@ Result<Kernel> lower(LowerContext& c) {
   AttributeMap attributes;
   for (const char* name : {"strides", "dilations", "pads"}) attributes.emplace(name, c.ints(name));
   attributes.emplace("groups", c.integer("groups"));
+  if (c.integer("exact") != 0) attributes.emplace("exact", int64_t{1});
   return problem_kernel(c, "convolution", std::move(attributes));
 }
 
@@ -118,6 +119,8 @@ constexpr AttributeSpec kAttributes[] = {
     {"dilations", AttributeKind::ints, "required", "per spatial axis, the distance of its elements"},
     {"pads", AttributeKind::ints, "required", "zeros before each spatial axis, then after each"},
     {"groups", AttributeKind::integer, "1", "channels are cut into so many groups that do not mix"},
+    {"exact", AttributeKind::integer, "0",
+     "1: every product is summed as it is, as sums of integers in floats must be"},
 };
 constexpr Sample kSamples[] = {
     {"x: f32[2,3,7,6], w: f32[4,3,3,2]; y = convolution(x, w) {strides = [2, 1], dilations = [1, 2], pads = [1, 0, 1, "

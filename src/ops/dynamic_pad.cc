@@ -56,7 +56,7 @@ Status reference(ReferenceContext& c) {
   for (std::size_t i = 0; i < dims.size(); ++i) {
     const auto amount = checked_add(before[i], after[i]);
     const auto size = amount ? checked_add(dims[i], *amount) : std::nullopt;
-    if (!size || *size < 0 || std::abs(before[i]) > Range::kMax)
+    if (!size || *size < 0 || before[i] < -Range::kMax || before[i] > Range::kMax)
       return c.error("amounts out of range for axis " + std::to_string(i));
     dims[i] = *size;
   }

@@ -153,7 +153,8 @@ class Builder {
   const std::string& source() const { return source_; }
   Node* before() const { return before_; }
   Value* constant(Tensor tensor, std::string_view name = {});
-  Value* scalar(DType dtype, double value) { return constant(Tensor::scalar(dtype, value)); }
+  // A failure for strings.
+  Value* scalar(DType dtype, double value);
   // One result. Returns a null Value after a failure, which later calls accept and pass on.
   Value* op(std::string_view name, std::initializer_list<Value*> operands, AttributeMap attributes = {},
             std::string_view result_name = {});

@@ -207,7 +207,9 @@ Status Frame::run_steps() {
       case Step::Kind::loop: TRY(run_loop(step)); break;
       case Step::Kind::scan: TRY(run_scan(step)); break;
     }
-    for (int slot : prepared_.checked[i]) TRY(check_result(slot));
+    for (int slot : prepared_.checked[i])
+      if (Status status = check_result(slot); !status)
+        return std::unexpected(std::move(status).error().within("'" + step.name + "'"));
     // Steps of bodies have rows of their own.
     if (state_.profile != nullptr && step.bodies.empty()) add_time(i, step, start);
     for (int slot : prepared_.release[i]) drop(slot);

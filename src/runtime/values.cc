@@ -166,7 +166,8 @@ Status Frame::check_result(int number) {
       const Dim& dim = (*slot.contents)[static_cast<std::size_t>(i)];
       const int64_t element = tensor.int_at(i);
       if (!bind_dim(dim, element, *symbols_))
-        return refused("element " + std::to_string(i) + " is " + std::to_string(element) + ", not " + dim.text(),
+        return refused("number " + std::to_string(i) + " of the sizes or amounts computed here is " +
+                           std::to_string(element) + (element < 0 ? ", out of range" : ", not " + dim.text()),
                        "'" + slot.name + "'");
     }
   }

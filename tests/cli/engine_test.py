@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import random
 import subprocess
 import time
@@ -111,10 +112,16 @@ class Build(ProgramTest):
         model, times = self.model(CONVOLUTION), self.path("times.json")
         self.fails(2, "build", model, "-o", self.path("e.plan"), "--timing-cache", times, says="max-autotune")
         tuned = ["--mode", "max-autotune", "--timing-cache", times]
-        engine, _ = self.build(*tuned, model=model)
+        # On a busy machine the estimate of a tactic that was not run may be the shortest.
+        for _ in range(5):
+            pathlib.Path(times).unlink(missing_ok=True)
+            engine, _ = self.build(*tuned, model=model)
+            explained = self.succeeds("explain", engine).out
+            if "measured" in explained:
+                break
+        self.assertIn("measured", explained)
         plan, kept = self.read(engine), self.read(times)
         self.assertIn(b"burnish_timings", kept)
-        self.assertIn("measured", self.succeeds("explain", engine).out)
         engine, _ = self.build(*tuned, model=model)
         self.assertEqual(self.read(engine), plan)
         self.assertEqual(self.read(times), kept)

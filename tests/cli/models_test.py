@@ -72,6 +72,25 @@ class Inspect(ProgramTest):
                 self.fails(2, "inspect", model, "--shapes", shape, says=text)
         self.fails(2, "inspect", model, "--shapes", "x=f32[1,4]", "--shapes", "x=f32[2,4]", says="twice")
 
+    def test_shapes_that_only_one_branch_allows(self):
+        model = self.model("""graph @main(%x: f32[N,3]) {
+  %sizes: i64[1] = shape_of(%x) {start = 0, end = 1}
+  %one: i64[1] = constant() {value = tensor(i64[1] [1])}
+  %single: bool[1] = eq(%sizes, %one)
+  %y = if(%single) then() {
+    %a: f32[3] = squeeze(%x) {axes = [0]}
+    return %a
+  } else() {
+    %b: f32[N,3] = neg(%x)
+    return %b
+  }
+  return %y
+}
+""", "guarded.txt")
+        for shape, result in [("x=f32[1,3]", "f32[3]"), ("x=f32[2,3]", "f32[2,3]"), ("x=f32[2..4..8,3]", "f32[4,3]")]:
+            with self.subTest(shape):
+                self.assertIn(result, self.succeeds("run", model, "--shapes", shape).out)
+
     def test_shapes_that_the_network_cannot_have(self):
         self.fails(2, "inspect", self.model(), "--shapes", "x=f32[8,5]", says="layer.one")
 

@@ -125,6 +125,12 @@ CASES = [
      [u8(1, 5, 6, 4), scale(0.05), zero(120), i8(6, 2, 3, 3), scale(f32(6, low=0.01, high=0.05)), zero([0] * 6, np.int8),
       scale(1.2), zero(128), np.arange(6, dtype=np.int32) * 50],
      {"channels_last": 1, "group": 2, "pads": [1, 1, 1, 1], "strides": [2, 1]}, 1),
+    ("qlinear_conv_many", MS, "QLinearConv",
+     [u8(1, 64, 24, 24), scale(1 / 64), zero(120), i8(64, 64, 3, 3), scale(1 / 128), zero(0, np.int8), scale(1), zero(128)],
+     {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}, 1),
+    ("qlinear_matmul_row", "", "QLinearMatMul",
+     [u8(4), scale(0.05), zero(120), u8(4, 5), scale(0.02), zero(110), scale(0.1), zero(128)], {}, 1),
+    ("matmul_to_float_row", MS, "MatMulIntegerToFloat", [u8(4), u8(4, 5), scale(0.05), scale(0.02), zero(9), zero(99)], {}, 1),
     ("max_pool_channels_last", MS, "NhwcMaxPool", [i8(1, 5, 6, 3)],
      {"kernel_shape": [2, 3], "strides": [2, 1], "pads": [0, 1, 0, 1]}, 1),
     ("gather_blocks", MS, "GatherBlockQuantized",
@@ -168,7 +174,7 @@ def generation(name, new, past, last, total, rotary=False, packed=False, bias=Fa
 
 
 CASES += [
-    generation("generation_prompt", 5, 0, [4], 5),
+    generation("generation_prompt", 5, 0, [4], 5, rotary_interleaved=0),
     generation("generation_prompts", 5, None, [4, 4], 5, rotary=True, rotary_interleaved=1),
     generation("generation_step", 1, 6, [6, 6], 7, rotary=True),
     generation("generation_step_uneven", 1, 6, [6, 3], 7, rotary=True, packed=True),

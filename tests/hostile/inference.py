@@ -412,6 +412,86 @@ def make(corpus):
     }.items():
         attributes = {"N": 8, "K": 32, "bits": 4, "block_size": 32, **more}
         microsoft("matmul_nbits_" + name, "MatMulNBits", ["x", "b", "s"], [b, floats("s", 8)], **attributes)
+    for name, kind in {"fp4": 0, "nf4": 1}.items():
+        for what, more in {"n": {"N": HUGE}, "both": {"N": 1 << 30, "K": 1 << 30}, "block": {"block_size": 0}}.items():
+            attributes = {"N": 8, "K": 32, "block_size": 32, "quant_type": kind, **more}
+            flat = tensor("b", TensorProto.UINT8, [128], bytes(128))
+            microsoft(f"matmul_{name}_{what}", "MatMulBnb4", ["x", "b", "s"], [flat, floats("s", 8)], **attributes)
+    microsoft(
+        "ms_attention_bias_scalar",
+        "MultiHeadAttention",
+        ["x", "x", "x", "c"],
+        [floats("c")],
+        dims=(1, 4, 32),
+        num_heads=2,
+    )
+    microsoft("rotary_table_scalar", "RotaryEmbedding", ["x", "i", "c", "c"], [ints("i", 0), floats("c")], dims=(1, 4, 64))
+    table, scales = tensor("b", TensorProto.UINT8, [4, 16], bytes(64)), floats("s", 4, 1)
+    microsoft(
+        "gather_block_zeros_rank",
+        "GatherBlockQuantized",
+        ["b", "i", "s", "z"],
+        [table, scales, ints("i", 0, dims=[]), tensor("z", TensorProto.UINT8, [4], bytes(4))],
+        block_size=32,
+        bits=4,
+    )
+    microsoft(
+        "group_query_heads_huge",
+        "GroupQueryAttention",
+        ["x", "", "", "", "", "n", "t"],
+        [tensor("n", TensorProto.INT32, [1], bytes(4)), tensor("t", TensorProto.INT32, [], bytes(4))],
+        dims=(1, 4, 64),
+        num_heads=HUGE,
+        kv_num_heads=HUGE,
+    )
+    text = TensorProto.STRING
+    corpus.model(
+        row,
+        "ms_attention_of_text",
+        model(
+            [
+                helper.make_node(
+                    "MultiHeadAttention", ["x", "x", "x", "", "m"], ["y"], domain="com.microsoft", num_heads=2
+                )
+            ],
+            inputs=[value("x", text, (1, 2, 4))],
+            constants=[tensor("m", TensorProto.INT32, [1, 2], bytes(8))],
+        ),
+    )
+    corpus.model(
+        row,
+        "dropout_mask_of_text",
+        model([node("Dropout", ["x"], ["y", "mask"])], inputs=[value("x", text, (2,))], opset=9),
+    )
+    for name, dtype, inner in (
+        ("state", TensorProto.FLOAT, node("Cast", ["a"], ["b"], to=TensorProto.INT64)),
+        ("text", text, node("Identity", ["a"], ["b"])),
+    ):
+        body = helper.make_graph(
+            [inner, helper.make_node("Identity", ["p"], ["q"])],
+            "body",
+            [helper.make_tensor_value_info("a", dtype, [3]), helper.make_tensor_value_info("p", dtype, [3])],
+            [helper.make_empty_tensor_value_info("b"), helper.make_empty_tensor_value_info("q")],
+        )
+        corpus.model(
+            row,
+            "scan_8_lengths_" + name,
+            model(
+                [node("Scan", ["n", "s", "x"], ["y", "z"], body=body, num_scan_inputs=1)],
+                inputs=[
+                    value("n", TensorProto.INT64, (2,)), value("s", dtype, (2, 3)), value("x", dtype, (2, 5, 3))
+                ],
+                opset=8,
+            ),
+            code=(0, 3),
+        )
+    for name, pattern in {"folded": "(?i)[" + r"\D" * 75000 + "]", "quoted": r"\Q" + "x" * 4_000_000}.items():
+        corpus.model(
+            row,
+            "regex_" + name,
+            model([node("RegexFullMatch", ["x"], pattern=pattern)], inputs=[value("x", text, (2,))], opset=20),
+            code=0 if name == "folded" else 3,
+        )
     microsoft(
         "ms_attention_heads",
         "Attention",

@@ -351,7 +351,10 @@ Result<std::unique_ptr<Graph>> Importer::run() {
     return refused("the graph has no outputs", {}, "the model computes nothing: export it again");
   std::set<std::string_view> names;
   for (const ValueInfoProto& output : proto.outputs) {
-    if (!names.insert(output.name).second) return refused(fmt::format("two outputs are named '{}'", output.name));
+    if (!names.insert(output.name).second)
+      return refused(
+          fmt::format("two outputs are named '{}'", output.name), {},
+          "an engine's outputs are told apart by their names: list it once, or give an Identity of it another");
     Value* value = TRY(output_of(scope, output.name));
     // Sizes may be stale, and what inference found holds; another kind of value or of number is an error.
     if (output.type.kind != TypeProto::Kind::none && !untyped_.contains(value)) {

@@ -265,14 +265,17 @@ Status read_ending(NodeContext& c, const GraphProto& body, std::size_t states, s
   const std::vector<Value*> results = TRY(c.importer().inline_graph(body, c.scope(), region, inputs));
   Builder builder(region, nullptr, c.source());
   Value* inside = builder.op("lt", {step, length});
+  std::vector<Value*> outputs;
   for (std::size_t i = 0; i < results.size(); ++i) {
     if (!results[i]->type().is_tensor()) return c.error("the body gives what is no tensor");
-    if (i == states) region.add_output(length, "");
-    Value* otherwise = i < states ? inputs[i] : builder.scalar(results[i]->type().dtype, 0);
-    region.add_output(builder.op("select", {inside, results[i], otherwise}), "");
+    // Of strings, empty ones are the zeros.
+    Value* otherwise = i < states ? inputs[i] : builder.constant(TRY(Tensor::allocate(results[i]->type().dtype, {})));
+    outputs.push_back(builder.op("select", {inside, results[i], otherwise}));
   }
-  if (results.size() == states) region.add_output(length, "");
-  return builder.finish();
+  TRY(builder.finish());
+  outputs.insert(outputs.begin() + static_cast<std::ptrdiff_t>(states), length);
+  for (Value* output : outputs) region.add_output(output, "");
+  return {};
 }
 
 // The first Scan had a batch: every operand's first axis. It is a scan over the batch of scans over sequences.

@@ -11,41 +11,36 @@ namespace {
 Value* plus(NodeContext& c, Value* x, double b) { return b == 0 ? x : c.op("add", {x, c.number(x, b)}); }
 Value* times(NodeContext& c, Value* x, double a) { return a == 1 ? x : c.op("mul", {x, c.number(x, a)}); }
 
-Status need(NodeContext& c) {
-  if (!c.has(0)) return c.error("input 0 is missing");
-  return {};
-}
-
 // alpha * x + beta
 Status affine(NodeContext& c) {
-  TRY(need(c));
+  TRY(need_inputs(c, {0}));
   c.give(plus(c, times(c, c.in(0), c.real("alpha", 1)), c.real("beta", 0)));
   return {};
 }
 
 Status scaled(NodeContext& c) {
-  TRY(need(c));
+  TRY(need_inputs(c, {0}));
   c.give(times(c, c.in(0), c.real("scale", 1)));
   return {};
 }
 
 // alpha * tanh(beta * x)
 Status scaled_tanh(NodeContext& c) {
-  TRY(need(c));
+  TRY(need_inputs(c, {0}));
   c.give(times(c, c.op("tanh", {times(c, c.in(0), c.real("beta", 1))}), c.real("alpha", 1)));
   return {};
 }
 
 // alpha * log(exp(beta * x) + 1)
 Status parametric_softplus(NodeContext& c) {
-  TRY(need(c));
+  TRY(need_inputs(c, {0}));
   c.give(times(c, c.op("softplus", {times(c, c.in(0), c.real("beta", 1))}), c.real("alpha", 1)));
   return {};
 }
 
 // scale * x + a bias for each channel
 Status image_scaler(NodeContext& c) {
-  TRY(need(c));
+  TRY(need_inputs(c, {0}));
   const Floats bias = c.reals("bias");
   if (TRY(c.rank(0)) != 4) return c.error("the input must be [batch, channels, height, width]");
   const std::vector<float> floats(bias.begin(), bias.end());
@@ -60,7 +55,7 @@ Status image_scaler(NodeContext& c) {
 
 // border: left, top, right, bottom; with `scale` what is left is cut to those sizes.
 Status crop(NodeContext& c) {
-  TRY(need(c));
+  TRY(need_inputs(c, {0}));
   const Dims x = TRY(c.dims(0));
   const Ints border = c.ints("border"), scale = c.ints("scale");
   if (x.size() != 4 || border.size() != 4 || (!scale.empty() && scale.size() != 2))

@@ -187,8 +187,10 @@ Status quantized_embed_layer_norm(NodeContext& c) { return embedded(c, true); }
 // -- attention
 
 // Columns of the last axis from `start` on.
-Value* columns(NodeContext& c, Value* x, const Dim& start, const Dim& count) {
+Result<Value*> columns(NodeContext& c, Value* x, const Dim& start, const Dim& count) {
   if (x == nullptr) return nullptr;
+  if (!x->type().is_ranked_tensor() || x->type().rank() == 0)
+    return c.error(fmt::format("{} must have axes whose number is known", x->name()));
   Dims sizes = x->type().dims, starts(sizes.size(), Dim(0));
   starts.back() = start;
   sizes.back() = count;
@@ -262,9 +264,9 @@ Status give_projected(NodeContext& c, const Dims& x, const Dims& w, Value* all, 
   if (parts.empty()) parts.assign(3, floordiv(w[1], 3));
   if (parts.size() != 3) return c.error("attribute 'qkv_hidden_sizes' needs three numbers");
   Heads h{};
-  h.q = columns(c, all, 0, parts[0]);
-  h.k = columns(c, all, parts[0], parts[1]);
-  h.v = columns(c, all, parts[0] + parts[1], parts[2]);
+  h.q = TRY(columns(c, all, 0, parts[0]));
+  h.k = TRY(columns(c, all, parts[0], parts[1]));
+  h.v = TRY(columns(c, all, parts[0] + parts[1], parts[2]));
   Dim total = x[1];
   if (c.has(at.past)) {
     const Dims d = TRY(c.dims(at.past));
@@ -330,10 +332,10 @@ Status multi_head_attention(NodeContext& c) {
         "supported");
   Heads h{c.in(query), c.in(key), c.in(value)};
   if (c.has(bias)) {
-    h.q = c.op("add", {h.q, columns(c, c.in(bias), 0, q[2])});
+    h.q = c.op("add", {h.q, TRY(columns(c, c.in(bias), 0, q[2]))});
     if (!ready) {
-      h.k = c.op("add", {h.k, columns(c, c.in(bias), q[2], k[2])});
-      h.v = c.op("add", {h.v, columns(c, c.in(bias), q[2] + k[2], v[2])});
+      h.k = c.op("add", {h.k, TRY(columns(c, c.in(bias), q[2], k[2]))});
+      h.v = c.op("add", {h.v, TRY(columns(c, c.in(bias), q[2] + k[2], v[2]))});
     }
   }
   if (ready) {
@@ -375,9 +377,9 @@ Status rotary(NodeContext& c) {
   int64_t heads = c.integer("num_heads", 0);
   if (x.size() == 3 && heads == 0) {
     // The tables tell the width of a head.
-    if (!x[2].is_constant() || !table.back().is_constant() || table.back().value() < 1)
+    if (!x[2].is_constant() || table.size() != 2 || !table[1].is_constant() || table[1].value() < 1)
       return c.error("attribute 'num_heads' is missing");
-    heads = x[2].value() / (2 * table.back().value());
+    heads = x[2].value() / 2 / table[1].value();
   }
   c.give(c.op("rotary_embedding", {c.in(0), c.in(2), c.in(3), at},
               {{"heads", heads},

@@ -62,12 +62,12 @@ Status refuse_unsupported(NodeContext& c) {
 // Keys and values of `total` places or as many as the past has, if that is more; new ones stand where the past of their
 // sequence ends. Queries see what is before them, of a window only the last.
 Status group_query_attention(NodeContext& c) {
-  for (std::size_t i : {kQuery, kLast, kTotal})
-    if (!c.has(i)) return c.error(fmt::format("input {} is missing", i));
+  TRY(need_inputs(c, {kQuery, kLast, kTotal}));
   TRY(refuse_unsupported(c));
   Sizes s{c.integer("num_heads", 0), c.integer("kv_num_heads", 0), {}, {}, {}};
-  if (s.heads < 1 || s.shared < 1 || s.heads % s.shared != 0)
+  if (s.heads < 1 || s.shared < 1 || s.heads > 1 << 20 || s.heads % s.shared != 0)
     return c.error("attributes 'num_heads' and 'kv_num_heads' must be positive, one a multiple of the other");
+  const int64_t interleaved = c.integer("rotary_interleaved", 0);
   const Dims dims = TRY(c.dims(kQuery));
   if (dims.size() != 3) return c.error("the query must be [batch, length, width]");
   if (c.has(kKey) != c.has(kValue) || c.has(kPastKey) != c.has(kPastValue)) return c.error("keys come with values");
@@ -91,7 +91,8 @@ Status group_query_attention(NodeContext& c) {
   if (c.integer("do_rotary", 0) != 0) {
     if (!c.has(kCos) || !c.has(kSin)) return c.error("the tables of cosines and sines are missing");
     const Dims table = TRY(c.dims(kCos));
-    if (table.size() != 2 || !table[1].is_constant()) return c.error("the tables of cosines and sines need sizes");
+    if (table.size() != 2 || !table[1].is_constant() || table[1].value() > 1 << 20)
+      return c.error("the tables of cosines and sines need sizes");
     Value* at = c.in(kPositions);
     if (at == nullptr) {
       at = c.op("add", {c.op("unsqueeze", {past}, {{"axes", Ints{1}}}), count_up(c, {1, s.length}, 1)});
@@ -101,9 +102,7 @@ Status group_query_attention(NodeContext& c) {
     }
     const auto rotated = [&](Value* x, int64_t heads) {
       return c.op("rotary_embedding", {x, c.in(kCos), c.in(kSin), at},
-                  {{"heads", heads},
-                   {"interleaved", c.integer("rotary_interleaved", 0)},
-                   {"rotary_dim", 2 * table[1].value()}});
+                  {{"heads", heads}, {"interleaved", interleaved}, {"rotary_dim", 2 * table[1].value()}});
     };
     q = rotated(q, s.heads);
     k = rotated(k, s.shared);

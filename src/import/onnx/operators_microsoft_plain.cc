@@ -7,15 +7,9 @@
 namespace burnish::onnx {
 namespace {
 
-Status need(NodeContext& c, std::initializer_list<std::size_t> inputs) {
-  for (std::size_t i : inputs)
-    if (!c.has(i)) return c.error(fmt::format("input {} is missing", i));
-  return {};
-}
-
 // Condition; x, its scale and zero point; y, its scale and zero point; scale and zero point of the result.
 Status qlinear_where(NodeContext& c) {
-  TRY(need(c, {0, 1, 2, 4, 5, 7}));
+  TRY(need_inputs(c, {0, 1, 2, 4, 5, 7}));
   const auto real = [&](std::size_t i) {
     return c.op("dequantize", {c.in(i), single(c, c.in(i + 1)), single(c, c.in(i + 2))},
                 {{"axis", int64_t{1}}, {"dtype", DType::f32}});
@@ -27,7 +21,7 @@ Status qlinear_where(NodeContext& c) {
 }
 
 Status max_pool_channels_last(NodeContext& c) {
-  TRY(need(c, {0}));
+  TRY(need_inputs(c, {0}));
   const int64_t rank = TRY(c.rank(0));
   const Ints kernel = c.ints("kernel_shape");
   const std::size_t n = kernel.size();
@@ -47,6 +41,8 @@ Status max_pool_channels_last(NodeContext& c) {
 // Bytes of the last axis as the numbers of a few bits that each holds, the lowest one first.
 Result<Value*> unpacked(NodeContext& c, Value* x, int64_t bits) {
   TRY(c.finish());
+  if (!x->type().is_ranked_tensor() || x->type().rank() == 0)
+    return c.error("bytes without a last axis hold no numbers");
   const Dims dims = x->type().dims;
   Dims column = dims, flat = dims;
   column.emplace_back(1);
@@ -64,11 +60,13 @@ Result<Value*> unpacked(NodeContext& c, Value* x, int64_t bits) {
 // Rows of a table of small integers, which have a scale for each block of an axis.
 Status gather_block_quantized(NodeContext& c) {
   enum { data, indices, scales, zeros };
-  TRY(need(c, {data, indices, scales}));
+  TRY(need_inputs(c, {data, indices, scales}));
   const int64_t rank = TRY(c.rank(data)), bits = c.integer("bits", 4), block = c.integer("block_size", 128);
   int64_t along = TRY(c.axis(c.integer("quantize_axis", 1), rank));
   const int64_t axis = TRY(c.axis(c.integer("gather_axis", 0), rank));
-  if (TRY(c.rank(scales)) != rank) return c.error("the scales have another rank than the data");
+  if (TRY(c.rank(scales)) != rank || (c.has(zeros) && TRY(c.rank(zeros)) != rank))
+    return c.error("the scales or zero points have another rank than the data");
+  const int64_t taken = TRY(c.rank(indices));
   if (along == axis) return c.error("blocks along the axis that is gathered are not supported");
   if (block < 1) return c.error("attribute 'block_size' must be positive");
   if (bits != 2 && bits != 4 && bits != 8) return c.error("only 2, 4 and 8 bits are supported");
@@ -81,7 +79,7 @@ Status gather_block_quantized(NodeContext& c) {
   };
   Value *x = TRY(rows(data)), *scale = TRY(rows(scales)), *zero = TRY(rows(zeros));
   TRY(c.finish());
-  if (along > axis) along += TRY(c.rank(indices)) - 1;
+  if (along > axis) along += taken - 1;
   if (zero != nullptr && packed) {
     // Bytes may hold more zero points than there are blocks.
     const Dims& sizes = scale->type().dims;
@@ -99,7 +97,7 @@ Status gather_block_quantized(NodeContext& c) {
 
 // Distances of the rows of two matrices.
 Status distances(NodeContext& c) {
-  TRY(need(c, {0, 1}));
+  TRY(need_inputs(c, {0, 1}));
   const std::string metric = c.string("metric", "sqeuclidean");
   if (metric != "euclidean" && metric != "sqeuclidean")
     return c.error(fmt::format("the metric '{}' is not supported", metric));
@@ -113,7 +111,7 @@ Status distances(NodeContext& c) {
 }
 
 Status pad(NodeContext& c) {
-  TRY(need(c, {0, 1}));
+  TRY(need_inputs(c, {0, 1}));
   Value* value = c.in(2);
   if (value != nullptr) value = c.op("dynamic_reshape", {value, c.i64s({})});
   const Ints flat = {-1};
@@ -123,7 +121,7 @@ Status pad(NodeContext& c) {
 }
 
 Status range(NodeContext& c) {
-  TRY(need(c, {0, 1}));
+  TRY(need_inputs(c, {0, 1}));
   Value* step = c.has(2) ? c.in(2) : c.number(c.in(0), 1);
   c.give(c.op("range", {single(c, c.in(0)), single(c, c.in(1)), single(c, step)}));
   return {};
@@ -131,7 +129,7 @@ Status range(NodeContext& c) {
 
 // The different elements in the order in which they come, the place of each element among them, and how often they come.
 Status unique(NodeContext& c) {
-  TRY(need(c, {0}));
+  TRY(need_inputs(c, {0}));
   Value* operands[] = {c.in(0)};
   const std::vector<std::string> names(4);
   Node* node = c.b().node("unique", operands, {{"sorted", int64_t{0}}}, names, 4);
@@ -143,7 +141,7 @@ Status unique(NodeContext& c) {
 }
 
 Status expand_dims(NodeContext& c) {
-  TRY(need(c, {0, 1}));
+  TRY(need_inputs(c, {0, 1}));
   Value* axis = c.op("dynamic_reshape", {c.cast(c.in(1), DType::i64), c.i64s(Ints{1})});
   c.give(c.op("dynamic_unsqueeze", {c.in(0), axis}));
   return {};
@@ -151,7 +149,7 @@ Status expand_dims(NodeContext& c) {
 
 // The padding is data: it is cut off the whole.
 Status conv_transpose(NodeContext& c) {
-  TRY(need(c, {0, 1}));
+  TRY(need_inputs(c, {0, 1}));
   const int64_t rank = TRY(c.rank(1));
   if (rank < 3) return c.error("the weights have no spatial axes");
   const auto n = static_cast<std::size_t>(rank - 2);

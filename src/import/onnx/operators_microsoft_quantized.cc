@@ -68,25 +68,15 @@ Status softmax(NodeContext& c) {
   return write(c, c.op("reshape", {y}, {{"shape", dims}}), 3);
 }
 
-// Pools work on channels in the second axis.
-Result<Value*> channels_first(NodeContext& c, Value* x, bool back = false) {
-  if (c.integer("channels_last", 0) == 0) return x;
-  const int64_t rank = TRY(c.rank(0));
-  Ints order = {0};
-  if (back) {
-    for (int64_t i = 2; i < rank; ++i) order.push_back(i);
-    order.push_back(1);
-  } else {
-    order.push_back(rank - 1);
-    for (int64_t i = 1; i < rank - 1; ++i) order.push_back(i);
-  }
-  return c.op("transpose", {x}, {{"permutation", order}});
+// Pools work on channels in the second axis; ONNX Runtime's own form may have them last.
+Result<Value*> channels(NodeContext& c, Value* x, bool to_last) {
+  return c.integer("channels_last", 0) == 0 ? x : channels_moved(c, x, TRY(c.rank(0)), to_last);
 }
 
 Status global_average_pool(NodeContext& c) {
   TRY(need_inputs(c, {0, 1, 3}));
-  Value* y = c.op("global_average_pool", {TRY(channels_first(c, integers(c, 0)))});
-  return write_exact(c, c.op("mul", {TRY(channels_first(c, y, true)), scale_of(c, 1)}), 3);
+  Value* y = c.op("global_average_pool", {TRY(channels(c, integers(c, 0), false))});
+  return write_exact(c, c.op("mul", {TRY(channels(c, y, true)), scale_of(c, 1)}), 3);
 }
 
 Status average_pool(NodeContext& c) {
@@ -101,7 +91,7 @@ Status average_pool(NodeContext& c) {
   const bool padded = std::ranges::any_of(pads, [](int64_t pad) { return pad != 0; });
   const bool alike = count < 1 << 14 && (auto_pad == "NOTSET" || auto_pad == "VALID") &&
                      c.integer("ceil_mode", 0) == 0 && (!padded || c.integer("count_include_pad", 0) != 0);
-  Value* y = c.op("average_pool", {TRY(channels_first(c, integers(c, 0, alike ? DType::f32 : DType::f64)))},
+  Value* y = c.op("average_pool", {TRY(channels(c, integers(c, 0, alike ? DType::f32 : DType::f64), false))},
                   {{"kernel", kernel},
                    {"strides", c.ints("strides", Ints(n, 1))},
                    {"pads", pads},
@@ -113,7 +103,7 @@ Status average_pool(NodeContext& c) {
     Value* windows = c.number(y, static_cast<double>(count));
     y = c.op("div", {c.op("round_even", {c.op("mul", {y, windows})}), windows});
   }
-  return write_exact(c, c.op("mul", {TRY(channels_first(c, y, true)), scale_of(c, 1)}), 3);
+  return write_exact(c, c.op("mul", {TRY(channels(c, y, true)), scale_of(c, 1)}), 3);
 }
 
 // Inputs: scale and zero point of the result, then three per part.
@@ -148,29 +138,13 @@ Status gemm(NodeContext& c) {
   return {};
 }
 
-// A's elements as ONNX's DynamicQuantizeLinear makes them, and back.
-Value* rounded(NodeContext& c, Value* x, int64_t rank) {
-  Ints axes;
-  for (int64_t i = 0; i < rank; ++i) axes.push_back(i);
-  const auto extreme = [&](std::string_view kind) {
-    Value* r = c.op("reduce", {x}, {{"kind", std::string(kind)}, {"axes", axes}, {"keep", int64_t{0}}});
-    return c.op(kind, {r, c.number(x, 0)});
-  };
-  Value *low = extreme("min"), *high = extreme("max");
-  Value* scale = c.op("div", {c.op("sub", {high, low}), c.number(x, 255)});
-  Value* zero = c.op("round_even", {c.op("div", {c.op("neg", {low}), scale})});
-  zero = c.op("select", {c.op("eq", {scale, c.number(x, 0)}), c.number(x, 0), zero});
-  Value* point = c.op("cast", {zero}, {{"dtype", DType::u8}});
-  Value* q = c.op("quantize", {x, scale, point}, {{"axis", int64_t{0}}, {"dtype", DType::u8}});
-  return c.op("dequantize", {q, scale, point}, {{"axis", int64_t{0}}, {"dtype", DType::f32}});
-}
-
 Status dynamic_matmul(NodeContext& c) {
   TRY(need_inputs(c, {0, 1, 2}));
-  const int64_t rank = TRY(c.rank(0));
+  const DynamicallyQuantized q = dynamically_quantized(c, c.in(0));
+  Value* a = c.op("dequantize", {q.y, q.scale, q.zero}, {{"axis", int64_t{0}}, {"dtype", DType::f32}});
   Value* b = c.op("dequantize", {c.in(1), single(c, c.in(2)), single(c, c.in(3))},
                   {{"axis", int64_t{-1}}, {"dtype", DType::f32}});
-  Value* y = c.op("matmul", {rounded(c, c.in(0), rank), b});
+  Value* y = TRY(numpy_matmul(c, a, b));
   c.give(c.has(4) ? c.op("add", {y, c.in(4)}) : y);
   return {};
 }
@@ -182,7 +156,7 @@ Status matmul_to_float(NodeContext& c) {
     return c.op("dequantize", {c.in(i), single(c, c.in(i + 2)), single(c, c.in(i + 4))},
                 {{"axis", int64_t{i == 0 ? -2 : -1}}, {"dtype", DType::f32}});
   };
-  Value* y = c.op("matmul", {side(0), side(1)});
+  Value* y = TRY(numpy_matmul(c, side(0), side(1)));
   c.give(c.has(6) ? c.op("add", {y, c.in(6)}) : y);
   return {};
 }
@@ -240,7 +214,7 @@ Status matmul_bits(NodeContext& c) {
     weights = cut(c.op("mul", {c.op("sub", {weights, zero}), scale}));
   }
   weights = c.op("transpose", {c.cast(weights, dtype)}, {{"permutation", Ints{1, 0}}});
-  Value* y = c.op("matmul", {c.in(0), weights});
+  Value* y = TRY(numpy_matmul(c, c.in(0), weights));
   c.give(c.has(5) ? c.op("add", {y, c.in(5)}) : y);
   return {};
 }
@@ -281,7 +255,7 @@ Status matmul_table(NodeContext& c) {
   weights = c.cast(c.op("mul", {weights, scales}), c.dtype(0));
   weights = c.op("reshape", {weights}, {{"shape", turned ? Dims{n, k} : Dims{k, n}}});
   if (turned) weights = c.op("transpose", {weights}, {{"permutation", Ints{1, 0}}});
-  c.give(c.op("matmul", {c.in(0), weights}));
+  c.give(TRY(numpy_matmul(c, c.in(0), weights)));
   return {};
 }
 
@@ -358,7 +332,7 @@ constexpr OperatorRow kRows[] = {
     {"QLinearGlobalAveragePool", 1, global_average_pool, {}},
     {"QLinearAveragePool", 1, average_pool, {}},
     {"QLinearConcat", 1, concat, {}},
-    {"QLinearConv", 1, qlinear_conv, {}},
+    {"QLinearConv", 1, qlinear_conv, {}, "-kernel_shape"},
     {"QGemm", 1, gemm, {}},
     {"DynamicQuantizeMatMul", 1, dynamic_matmul, {}},
     {"DynamicQuantizeLSTM", 1, dynamic_lstm, {}, "-hidden_size"},

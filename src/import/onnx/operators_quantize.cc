@@ -37,30 +37,12 @@ Status dequantize(NodeContext& c) {
   return {};
 }
 
-// y_scale = (max(0, max x) - min(0, min x)) / 255; y_zero_point = round(saturate(-min / y_scale)).
 Status dynamic_quantize(NodeContext& c) {
   TRY(need_inputs(c, {0}));
-  const bool ranked = c.in(0)->type().ranked;
-  const int64_t rank = ranked ? TRY(c.rank(0)) : 0;
-  Ints axes;
-  for (int64_t i = 0; i < rank; ++i) axes.push_back(i);
-  const auto extreme = [&](std::string_view kind) {
-    Value *x = c.in(0), *r = x;
-    if (rank > 0) r = c.op("reduce", {x}, {{"kind", std::string(kind)}, {"axes", axes}, {"keep", int64_t{0}}});
-    if (!ranked) r = c.op("dynamic_reduce", {x}, {{"kind", std::string(kind)}, {"keep", int64_t{0}}});
-    return c.op(kind, {r, c.number(x, 0)});
-  };
-  Value *low = extreme("min"), *high = extreme("max");
-  Value* scale = c.op("div", {c.op("sub", {high, low}), c.number(c.in(0), 255)});
-  Value* zero =
-      c.op("round_even",
-           {c.op("clip", {c.op("div", {c.op("neg", {low}), scale}), c.number(c.in(0), 0), c.number(c.in(0), 255)})});
-  // All zeros have the scale 0, and 0 / 0 is no number.
-  Value* safe = c.op("select", {c.op("eq", {scale, c.number(c.in(0), 0)}), c.number(c.in(0), 0), zero});
-  Value* point = c.op("cast", {safe}, {{"dtype", DType::u8}});
-  c.give(c.op("quantize", {c.in(0), scale, point}, {{"axis", int64_t{0}}, {"dtype", DType::u8}}));
-  c.give(1, scale);
-  c.give(2, point);
+  const DynamicallyQuantized q = dynamically_quantized(c, c.in(0));
+  c.give(q.y);
+  c.give(1, q.scale);
+  c.give(2, q.zero);
   return {};
 }
 
@@ -69,7 +51,7 @@ Status qlinear_matmul(NodeContext& c) {
   if (is_integer(c.dtype(0)) && is_integer(c.dtype(3)) && is_integer(c.dtype(7))) {
     // In f32 sums of integers are exact below 2^24.
     Value* y =
-        c.op("matmul", {centred(c, c.in(0), c.in(2), 1, DType::f32), centred(c, c.in(3), c.in(5), 0, DType::f32)});
+        TRY(numpy_matmul(c, centred(c, c.in(0), c.in(2), 1, DType::f32), centred(c, c.in(3), c.in(5), 0, DType::f32)));
     Value* sides = scale_product(c, along(c, c.in(1), 1), along(c, c.in(4), 0));
     y = c.op("mul", {c.cast(y, DType::f64), sides});
     c.give(TRY(requantized(c, y, along(c, c.in(6), 0), along(c, c.in(7), 0), c.dtype(7))));
@@ -79,7 +61,7 @@ Status qlinear_matmul(NodeContext& c) {
                   {{"axis", int64_t{-2}}, {"dtype", DType::f32}});
   Value* b = c.op("dequantize", {c.in(3), single(c, c.cast(c.in(4), DType::f32)), single(c, c.in(5))},
                   {{"axis", int64_t{-1}}, {"dtype", DType::f32}});
-  c.give(c.op("quantize", {c.op("matmul", {a, b}), single(c, c.cast(c.in(6), DType::f32)), single(c, c.in(7))},
+  c.give(c.op("quantize", {TRY(numpy_matmul(c, a, b)), single(c, c.cast(c.in(6), DType::f32)), single(c, c.in(7))},
               {{"axis", int64_t{-1}}, {"dtype", c.dtype(7)}}));
   return {};
 }
@@ -109,6 +91,7 @@ Status qlinear_conv(NodeContext& c) {
                    {"dilations", c.ints("dilations", Ints(spatial, 1))},
                    {"pads", c.ints("pads", Ints(2 * spatial, 0))},
                    {"groups", c.integer("group", 1)},
+                   {"exact", int64_t{1}},
                    {"auto_pad", c.string("auto_pad", "NOTSET")}});
   y = c.cast(y, DType::f64);
   // The bias is in units of x_scale * w_scale.

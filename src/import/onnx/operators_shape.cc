@@ -123,7 +123,6 @@ Status split(NodeContext& c) {
     c.give_all("split", {{c.in(0)}}, {{"axis", axis}, {"sizes", to_dims(*sizes)}}, c.output_count());
     return {};
   }
-  if (c.integer("num_outputs", count) != count) return c.error("attribute 'num_outputs' is not the number of outputs");
   // The first opset had sizes of the input's dtype.
   Value* operands[] = {c.in(0), c.opset() < 2 && c.has(1) ? c.cast(c.in(1), DType::i64) : c.in(1)};
   c.give_all("split_by", std::span(operands, c.has(1) ? 2 : 1), {{"axis", axis}, {"num_outputs", count}},
@@ -246,6 +245,7 @@ Status dropout(NodeContext& c) {
     c.give(c.in(0));
     if (c.wanted(1)) {
       const DType dtype = c.opset() < 10 ? c.dtype(0) : DType::boolean;
+      if (dtype == DType::string) return c.error("the mask is of numbers, the input of strings");
       c.give(1, c.op("fill", {c.op("shape_of", {c.in(0)})}, {{"value", Tensor::scalar(dtype, 1)}}));
     }
     return {};

@@ -36,4 +36,26 @@ Result<Value*> requantized(NodeContext& c, Value* y, Value* scale, Value* zero, 
   return c.cast(c.op("clip", {y, c.number(y, low), c.number(y, high)}), dtype);
 }
 
+DynamicallyQuantized dynamically_quantized(NodeContext& c, Value* x) {
+  if (x == nullptr) return {};
+  const bool ranked = x->type().ranked;
+  const int64_t rank = ranked ? x->type().rank() : 0;
+  Ints axes;
+  for (int64_t i = 0; i < rank; ++i) axes.push_back(i);
+  const auto extreme = [&](std::string_view kind) {
+    Value* r = x;
+    if (rank > 0) r = c.op("reduce", {x}, {{"kind", std::string(kind)}, {"axes", axes}, {"keep", int64_t{0}}});
+    if (!ranked) r = c.op("dynamic_reduce", {x}, {{"kind", std::string(kind)}, {"keep", int64_t{0}}});
+    return c.op(kind, {r, c.number(x, 0)});
+  };
+  Value *low = extreme("min"), *high = extreme("max");
+  Value* scale = c.op("div", {c.op("sub", {high, low}), c.number(x, 255)});
+  Value* zero = c.op("div", {c.op("neg", {low}), scale});
+  zero = c.op("round_even", {c.op("clip", {zero, c.number(x, 0), c.number(x, 255)})});
+  // All zeros have the scale 0, and 0 / 0 is no number.
+  zero = c.op("select", {c.op("eq", {scale, c.number(x, 0)}), c.number(x, 0), zero});
+  zero = c.op("cast", {zero}, {{"dtype", DType::u8}});
+  return {c.op("quantize", {x, scale, zero}, {{"axis", int64_t{0}}, {"dtype", DType::u8}}), scale, zero};
+}
+
 }  // namespace burnish::onnx

@@ -455,6 +455,7 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
     return;
   }
   why_not = Epilogue::unsupported(kernel);
+  if (integer(problem.attributes, "exact", 0) != 0) why_not = "sums are to be exact";
   if (!why_not.empty()) return;
   const auto rank = static_cast<int64_t>(problem.result.dims.size());
   const bool two = std::ranges::count_if(shape->window.kernel, [](int64_t k) { return k > 1; }) == 2;

@@ -11,6 +11,12 @@ Value* Builder::constant(Tensor tensor, std::string_view name) {
   return op("constant", {}, std::move(attributes), name);
 }
 
+Value* Builder::scalar(DType dtype, double value) {
+  if (dtype != DType::string) return constant(Tensor::scalar(dtype, value));
+  if (!error_) error_ = refused("numbers are wanted where there are strings", source_).error();
+  return nullptr;
+}
+
 Value* Builder::op(std::string_view name, std::initializer_list<Value*> operands, AttributeMap attributes,
                    std::string_view result_name) {
   return op(name, std::span<Value* const>(operands.begin(), operands.size()), std::move(attributes), result_name);

@@ -1,6 +1,7 @@
 #include "ops/support/regex.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -14,7 +15,7 @@ using Instruction = Regex::Instruction;
 using Kind = Instruction::Kind;
 using Ranges = Regex::Ranges;
 
-constexpr char32_t kLast = 0x10ffff;
+constexpr char32_t kLast = 0x10ffff, kFolds = 0x460;  // of alphabets whose case is known
 constexpr int kDepth = 200, kRepeats = 1000, kInstructions = 1 << 16, kSteps = 1 << 22;
 constexpr std::size_t kRanges = 1 << 20;  // of all classes together
 
@@ -44,7 +45,7 @@ Ranges complement(Ranges ranges) {
 Ranges folded(const Ranges& ranges) {
   Ranges both = ranges;
   for (const auto& [low, high] : ranges)
-    for (char32_t c = low; c <= std::min<char32_t>(high, 0x460); ++c)
+    for (char32_t c = low; c <= std::min(high, kFolds); ++c)
       for (char32_t other : {to_lower(c), to_upper(c)})
         if (other != c) both.emplace_back(other, other);
   return both;
@@ -135,9 +136,19 @@ class Compiler {
     return tree;
   }
   TreePtr letter(Ranges ranges) {
-    if (flags_.fold) ranges = folded(ranges);
     normalise(ranges);
+    if (flags_.fold) {
+      ranges = fold(ranges);
+      normalise(ranges);
+    }
     return plain(std::move(ranges));
+  }
+  // Looking at many letters counts as work, too.
+  Ranges fold(const Ranges& ranges) {
+    Ranges both = folded(ranges);
+    for (const auto& [low, high] : ranges)
+      if (low <= kFolds) total_ += (std::min(high, kFolds) - low) / 64;
+    return both;
   }
   static TreePtr edge(Kind kind) {
     auto tree = make(Tree::Op::piece);
@@ -215,7 +226,7 @@ class Compiler {
     if (take("\\z")) return edge(Kind::end);
     if (take("\\b")) return edge(Kind::word_edge);
     if (take("\\B")) return edge(Kind::no_word_edge);
-    if (take("\\Q")) return quoted();
+    if (take("\\Q")) return TRY(quoted());
     if (pattern_[at_] == '\\') return letter(TRY(escape()));
     if (std::string_view("*+?").find(pattern_[at_]) != std::string_view::npos) return bad("nothing to repeat");
     const char32_t code = next_code_point(pattern_, at_);
@@ -230,9 +241,10 @@ class Compiler {
     return tree;
   }
 
-  TreePtr quoted() {
+  Result<TreePtr> quoted() {
     auto sequence = make(Tree::Op::sequence);
     while (!at_end() && !take("\\E")) {
+      if (total_ > kRanges) return bad("text that makes it too large");
       const char32_t code = next_code_point(pattern_, at_);
       sequence->parts.push_back(letter({{code, code}}));
     }
@@ -312,11 +324,16 @@ class Compiler {
       negated = !negated;
       name.remove_prefix(1);
     }
-    auto known = category(name);
-    if (!known) return bad("a class that is no general category of Unicode, and scripts are not supported,");
+    auto found = categories_.find(name);
+    if (found == categories_.end()) {
+      auto listed = category(name);
+      if (!listed) return bad("a class that is no general category of Unicode, and scripts are not supported,");
+      found = categories_.emplace(std::string(name), *std::move(listed)).first;
+    }
+    const Ranges& known = found->second;
     at_ = end + (braced ? 1 : 0);
-    if (!negated) return *std::move(known);
-    return complement(flags_.fold ? folded(*known) : *std::move(known));
+    if (!negated) return known;
+    return complement(flags_.fold ? fold(known) : known);
   }
   static Ranges one(char32_t code) { return {{code, code}}; }
 
@@ -368,8 +385,11 @@ class Compiler {
         add(low);
       }
     }
-    if (flags_.fold) ranges = folded(ranges);
     normalise(ranges);
+    if (flags_.fold) {
+      ranges = fold(ranges);
+      normalise(ranges);
+    }
     return negated ? complement(ranges) : ranges;
   }
   Result<Ranges> member() {
@@ -427,6 +447,7 @@ class Compiler {
   std::vector<Ranges>& ranges_;
   std::size_t at_ = 0;
   int steps_ = 0;
+  std::map<std::string, Ranges, std::less<>> categories_;  // that were asked for
   std::size_t total_ = 0;
   Flags flags_;
 };
