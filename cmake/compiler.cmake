@@ -29,6 +29,8 @@ if(BURNISH_SANITIZE)
   target_compile_options(burnish_options INTERFACE
     -fsanitize=${BURNISH_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(burnish_options INTERFACE -fsanitize=${BURNISH_SANITIZE})
+  # Code that is made at run time has no type in front of it that clang could compare.
+  target_compile_options(burnish_options INTERFACE $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-fno-sanitize=function>)
 endif()
 target_link_options(burnish_options INTERFACE -Wl,--gc-sections -Wl,--as-needed)
 
