@@ -114,7 +114,7 @@ Result<std::shared_ptr<const Program>> make_program(std::unique_ptr<Graph> graph
   if (options.on_engine) {
     BuildOptions build_options;
     build_options.cpu = options.cpu;
-    build_options.threads = 1;
+    build_options.threads = options.threads;
     build_options.fallback = Fallback::allow;
     BuildResult built = TRY(build(std::move(graph), build_options));
     for (const Decision& d : built.decisions)
@@ -138,7 +138,7 @@ Result<std::string> run_data(const Graph& model, const CaseData& data, const Cas
   const StepCounts steps = count_steps(*program);
   outcome.steps += steps.all;
   outcome.references += steps.references;
-  Subject subject = TRY(Subject::of(std::move(program), 1));
+  Subject subject = TRY(Subject::of(std::move(program), options.threads));
   RunOptions run = run_options();
   run.max_bytes = kMaxBytes;
   const auto results = TRY(subject.run(inputs, run));

@@ -22,6 +22,7 @@ struct CaseOptions {
   CaseTolerance tolerance;
   bool random = false;  // compare dtype, dims and moments
   std::string cpu = "host";
+  int threads = 1;  // of each case
 };
 
 struct CaseOutcome {

@@ -23,7 +23,7 @@ struct Options {
   std::vector<std::string> folders;
   std::string on = "engine", variant = "plain", cpu = "host", expect;
   CaseTolerance tolerance;
-  int jobs = 0;
+  int jobs = 0, threads = 1;
   double timeout = 120;
 };
 
@@ -147,6 +147,7 @@ Result<int> test(Console& console, const Options& options) {
   CaseOptions base;
   base.on_engine = options.on == "engine";
   base.cpu = options.cpu;
+  base.threads = options.threads;
   base.tolerance = options.tolerance;
   base.variant = options.variant == "folded"    ? Variant::folded
                  : options.variant == "saved"   ? Variant::saved
@@ -252,6 +253,10 @@ Action setup(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--jobs", options->jobs, "Cases at a time; 0 for all processors")
       ->check(CLI::Range(0, 1024))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--threads", options->threads, "Of the engine of each case")
+      ->check(CLI::Range(1, 1024))
       ->type_name("N")
       ->capture_default_str();
   app.add_option("--timeout", options->timeout, "Seconds that a case may take")
