@@ -11,7 +11,14 @@
 // A sanitizer must see every block to know of leaks and overflows, so its malloc stays in place: there only calls from
 // files that are linked here are caught (ld --wrap). Elsewhere these functions replace the C library's for the whole
 // process, its own calls and the C++ library's included.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__clang__) && defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define WITH_SANITIZER
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define WITH_SANITIZER
+#endif
+#ifdef WITH_SANITIZER
 #define REAL(name) __real_##name
 #define REPLACED(name) __wrap_##name
 extern "C" {
