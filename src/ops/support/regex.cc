@@ -137,17 +137,15 @@ class Compiler {
   }
   TreePtr letter(Ranges ranges) {
     normalise(ranges);
-    if (flags_.fold) {
-      ranges = fold(ranges);
-      normalise(ranges);
-    }
+    if (flags_.fold) ranges = fold(ranges);
     return plain(std::move(ranges));
   }
-  // Looking at many letters counts as work, too.
+  // With letters of either case, in order. Looking at many letters counts as work, too.
   Ranges fold(const Ranges& ranges) {
     Ranges both = folded(ranges);
     for (const auto& [low, high] : ranges)
       if (low <= kFolds) total_ += (std::min(high, kFolds) - low) / 64;
+    normalise(both);
     return both;
   }
   static TreePtr edge(Kind kind) {
@@ -386,10 +384,7 @@ class Compiler {
       }
     }
     normalise(ranges);
-    if (flags_.fold) {
-      ranges = fold(ranges);
-      normalise(ranges);
-    }
+    if (flags_.fold) ranges = fold(ranges);
     return negated ? complement(ranges) : ranges;
   }
   Result<Ranges> member() {
