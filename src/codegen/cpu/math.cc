@@ -8,6 +8,7 @@
 #include <numbers>
 
 #include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/IntrinsicsX86.h>
 #include <llvm/IR/Module.h>
 
 #include "base/error.h"
@@ -177,8 +178,17 @@ Value VectorMath::round(Value x, Value* whole) {
   return b_.CreateFSub(shifted, k(x, magic));
 }
 
-// x * 2^exponent in two steps, so that results may be denormal or just below overflow.
-Value VectorMath::scale(Value x, Value exponent) {
+// x * 2^exponent, given as a number and as an integer: in two steps, so that results may be denormal or just below overflow,
+// or by the instruction for that, which rounds the same.
+Value VectorMath::scale(Value x, Value whole, Value exponent) {
+  const auto* vector = llvm::dyn_cast<llvm::FixedVectorType>(x->getType());
+  if (cpu_.level >= 4 && vector && vector->getPrimitiveSizeInBits().getFixedValue() == 512) {
+    const bool wide = is_double(x);
+    llvm::Value* all = wide ? static_cast<llvm::Value*>(b_.getInt8(0xff)) : b_.getInt16(0xffff);
+    return b_.CreateIntrinsic(
+        wide ? llvm::Intrinsic::x86_avx512_mask_scalef_pd_512 : llvm::Intrinsic::x86_avx512_mask_scalef_ps_512, {},
+        {x, whole, llvm::Constant::getNullValue(x->getType()), all, b_.getInt32(4)});  // rounded as arithmetic is
+  }
   const uint64_t bias = is_double(x) ? 1023 : 127, mantissa = is_double(x) ? 52 : 23;
   auto power = [&](Value e) {
     return from_bits(x, b_.CreateShl(b_.CreateAdd(e, integer(x, bias)), integer(x, mantissa)));
@@ -189,23 +199,30 @@ Value VectorMath::scale(Value x, Value exponent) {
 
 Value VectorMath::exp_scaled(Value x, int exponent) {
   const bool wide = is_double(x);
-  x = wide ? clamp(x, -760, 720) : clamp(x, -106, 91);
+  // What underflows is 0 without being computed: processors take a hundred cycles for it, and masks are such numbers.
+  Value tiny = b_.CreateFCmpOLT(x, k(x, wide ? -746 : -104));
+  x = b_.CreateSelect(tiny, k(x, 0), x);
+  x = b_.CreateSelect(b_.CreateFCmpOGT(x, k(x, wide ? 720 : 91)), k(x, wide ? 720 : 91), x);
   Value n;
   Value nf = round(b_.CreateFMul(x, k(x, std::numbers::log2e)), &n);
   Value r = fma(nf, k(x, wide ? -0.69314694404602050781 : -0.693115234375), x);
   r = fma(nf, k(x, wide ? -2.3651392480160472906e-07 : -3.1946184945309415e-05), r);
   Value p = poly(r, wide ? std::span<const double>(kExp64) : kExp32);
   Value sum = b_.CreateFAdd(fma(b_.CreateFMul(r, r), p, r), k(x, 1));
-  if (exponent) n = b_.CreateAdd(n, integer(x, static_cast<uint64_t>(static_cast<int64_t>(exponent))));
-  return scale(sum, n);
+  if (exponent) {
+    n = b_.CreateAdd(n, integer(x, static_cast<uint64_t>(static_cast<int64_t>(exponent))));
+    nf = b_.CreateFAdd(nf, k(x, exponent));
+  }
+  return b_.CreateSelect(tiny, k(x, 0), scale(sum, nf, n));
 }
 
 Value VectorMath::exp2(Value x) {
   const bool wide = is_double(x);
   x = wide ? clamp(x, -1080, 1030) : clamp(x, -152, 130);
   Value n;
-  Value r = b_.CreateFSub(x, round(x, &n));
-  return scale(fma(r, poly(r, wide ? std::span<const double>(kExp2_64) : kExp2_32), k(x, 1)), n);
+  Value nf = round(x, &n);
+  Value r = b_.CreateFSub(x, nf);
+  return scale(fma(r, poly(r, wide ? std::span<const double>(kExp2_64) : kExp2_32), k(x, 1)), nf, n);
 }
 
 Value VectorMath::expm1(Value x) {
@@ -218,7 +235,7 @@ Value VectorMath::expm1(Value x) {
   Value p = poly(r, wide ? std::span<const double>(kExp64) : kExp32);
   Value q = fma(b_.CreateFMul(r, r), p, r);  // e^r - 1
   // e^x - 1 = 2 (2^(n-1) q + (2^(n-1) - 1/2)): 2^n itself may overflow.
-  Value half = scale(k(x, 0.5), n);
+  Value half = scale(k(x, 0.5), nf, n);
   Value sum = fma(half, q, b_.CreateFSub(half, k(x, 0.5)));
   Value result = b_.CreateFMul(sum, k(x, 2));
   return b_.CreateSelect(b_.CreateFCmpOEQ(x, k(x, 0)), x, result);

@@ -71,7 +71,7 @@ class VectorMath {
   Value clamp(Value x, double low, double high);
   // The nearest whole number of a value of moderate size, as a float and as an integer.
   Value round(Value x, Value* whole);
-  Value scale(Value x, Value exponent);
+  Value scale(Value x, Value whole, Value exponent);
   Value exp_scaled(Value x, int exponent);
   Parts split(Value x);
   Value log_mantissa(const Parts& parts, double log2_factor);

@@ -49,7 +49,8 @@ Result<Shape> shape_of(const Problem& problem) {
   return s;
 }
 
-// Sizes of blocks, from shape and level alone.
+// Sizes of blocks, from shape and level alone. Keys are packed anew for every block of queries.
+constexpr int64_t kQueries = 96;
 struct Blocks {
   int lanes, rows, vectors = 2;
   int64_t queries, keys;
@@ -59,10 +60,12 @@ Blocks blocks_of(const CpuFeatures& cpu, const Shape& shape) {
   Blocks b;
   b.lanes = cpu.vector_bytes() / 4;
   b.rows = cpu.level >= 4 ? 12 : cpu.level == 3 ? 6 : 4;
-  b.queries = 48;
+  b.queries = kQueries;
   if (const auto t = shape.queries.constant()) {
     b.rows = static_cast<int>(std::clamp<int64_t>(*t, 1, b.rows));
-    b.queries = std::min(b.queries / b.rows * b.rows, round_up(std::max<int64_t>(*t, 1), b.rows));
+    // Even blocks.
+    const int64_t tiles = ceil_div(std::max<int64_t>(*t, 1), b.rows);
+    b.queries = ceil_div(tiles, ceil_div(tiles, kQueries / b.rows)) * b.rows;
   }
   b.keys = 256;
   const int64_t step = static_cast<int64_t>(b.lanes) * b.vectors;
@@ -82,6 +85,9 @@ class AttentionEmitter {
         problem_(*kernel.anchor),
         storages_(storages),
         epilogue_(frame_, kernel, storages, static_cast<int>(shape.rank) - 1) {
+    together_ = n_.rows % 4 == 0 ? 4 : n_.rows % 3 == 0 ? 3 : n_.rows % 2 == 0 ? 2 : 1;
+    const auto keys = s_.keys.constant();
+    once_ = keys && *keys > 0 && *keys <= n_.keys;
     q_row_ = round_up(s_.depth, 16) + 16;
     p_row_ = n_.keys + 16;
     o_row_ = round_up(s_.width, n_.lanes);
@@ -117,6 +123,11 @@ class AttentionEmitter {
   }
 
  private:
+  struct Row {
+    llvm::Value *number, *scores, *limit;
+    llvm::Value *bias = nullptr, *maximum = nullptr, *correction = nullptr;
+  };
+
   llvm::Value* operand(std::size_t i) {
     const Dims& strides = storages_[i].strides;
     const auto& dims = problem_.operands[i].dims;
@@ -167,7 +178,7 @@ class AttentionEmitter {
       key_count_ = minimum(b_.CreateSub(keys, key), frame_.number(n_.keys));
       load_keys();
       score();
-      frame_.loop("softmax", frame_.number(0), count_, 1, [&](llvm::Value* r) { softmax(r); }, true);
+      frame_.loop("softmax", frame_.number(0), count_, together_, [&](llvm::Value* r) { softmax(r); }, true);
       gather_values();
     });
     frame_.loop("result", frame_.number(0), count_, 1, [&](llvm::Value* r) { finish_row(r); }, true);
@@ -194,6 +205,7 @@ class AttentionEmitter {
               store(b_.CreateFMul(load_scalar(at(row, i, step(0, 1))), scale), frame_.advance(to, i));
             },
             true);
+      if (once_) return;
       llvm::Value* sums = frame_.advance(sums_, b_.CreateMul(r, frame_.number(o_row_)));
       for (int64_t i = 0; i < o_row_; i += n_.lanes)
         store(llvm::Constant::getNullValue(type()), frame_.advance(sums, frame_.number(i)));
@@ -328,55 +340,86 @@ class AttentionEmitter {
         true);
   }
 
-  // One row of scores: bias, mask, running maximum; then exponentials and their sum.
+  // Rows of scores: bias, mask, maximum; then exponentials and their sum. Several at once, as each waits for its own.
   void softmax(llvm::Value* r) {
-    llvm::Value* scores = frame_.advance(scores_, b_.CreateMul(r, frame_.number(p_row_)));
-    llvm::Value* query = b_.CreateAdd(first_, r);
-    llvm::Value* bias =
-        problem_.operands.size() > 3 ? at(at(operand(3), query, step(3, 2)), key_, step(3, 1)) : nullptr;
-    llvm::Value* limit = key_count_;  // keys of this block that the query sees
-    if (s_.causal) {
-      limit = minimum(limit, b_.CreateAdd(b_.CreateSub(query, key_), frame_.number(1)));
-      limit = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, limit, frame_.number(0));
+    std::vector<Row> rows(static_cast<std::size_t>(together_));
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      Row& row = rows[i];
+      row.number = b_.CreateAdd(r, frame_.number(static_cast<int64_t>(i)));
+      row.scores = frame_.advance(scores_, b_.CreateMul(row.number, frame_.number(p_row_)));
+      llvm::Value* query = b_.CreateAdd(first_, row.number);
+      // Behind the last query are rows of a tile that nobody reads.
+      llvm::Value* there = b_.CreateAdd(first_, minimum(row.number, b_.CreateSub(count_, frame_.number(1))));
+      if (problem_.operands.size() > 3) row.bias = at(at(operand(3), there, step(3, 2)), key_, step(3, 1));
+      row.limit = key_count_;  // keys of this block that the query sees
+      if (!s_.causal) continue;
+      row.limit = minimum(row.limit, b_.CreateAdd(b_.CreateSub(query, key_), frame_.number(1)));
+      row.limit = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, row.limit, frame_.number(0));
     }
-    llvm::Value* lowest = llvm::ConstantFP::getInfinity(type(), true);
-    Values largest = {llvm::ConstantFP::get(type(), -std::numeric_limits<float>::max())};
-    frame_.loop("max", frame_.number(0), key_count_, n_.lanes, largest, [&](llvm::Value* j, Values& m) {
-      llvm::Value* place = frame_.advance(scores, j);
-      llvm::Value* seen = b_.CreateICmpSLT(b_.CreateAdd(splat(j), lane_numbers()), splat(limit));
-      llvm::Value* x = load(place);
-      if (bias) {
-        llvm::Value* added = bias_vector(bias, j, seen);
-        x = b_.CreateFAdd(x, added);
-        if (s_.masked) x = b_.CreateSelect(b_.CreateFCmpOLE(added, splat(real(-1e30))), added, x);
+    Values state(rows.size(), llvm::ConstantFP::get(type(), -std::numeric_limits<float>::max()));
+    // Only the last vector holds scores of no key, unless queries see different ones.
+    llvm::Value* whole = s_.causal ? frame_.number(0) : b_.CreateAnd(key_count_, frame_.number(-int64_t{n_.lanes}));
+    const auto largest = [&](llvm::Value* j, bool masked, Values& m) {
+      for (std::size_t i = 0; i < rows.size(); ++i) m[i] = score_of(rows[i], j, masked, m[i]);
+    };
+    frame_.loop("max", frame_.number(0), whole, n_.lanes, state,
+                [&](llvm::Value* j, Values& m) { largest(j, false, m); });
+    frame_.loop("max", whole, key_count_, n_.lanes, state, [&](llvm::Value* j, Values& m) { largest(j, true, m); });
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      Row& row = rows[i];
+      row.maximum = e_.reduce_lanes(Reduction::max, DType::f32, state[i]);
+      if (!once_) {
+        llvm::Value* before = load_scalar(frame_.advance(maxima_, row.number));
+        row.maximum = e_.combine(Reduction::max, DType::f32, before, row.maximum);
+        row.correction = e_.math().exp(b_.CreateFSub(before, row.maximum));
+        store(row.maximum, frame_.advance(maxima_, row.number));
       }
-      x = b_.CreateSelect(seen, x, lowest);
-      store(x, place);
-      m[0] = e_.combine(Reduction::max, DType::f32, m[0], x);
-    });
-    llvm::Value* before = load_scalar(frame_.advance(maxima_, r));
-    llvm::Value* maximum =
-        e_.combine(Reduction::max, DType::f32, before, e_.reduce_lanes(Reduction::max, DType::f32, largest[0]));
-    llvm::Value* correction = e_.math().exp(b_.CreateFSub(before, maximum));
-    Values total = {llvm::Constant::getNullValue(type())};
-    frame_.loop("exp", frame_.number(0), key_count_, n_.lanes, total, [&](llvm::Value* j, Values& sum) {
-      llvm::Value* place = frame_.advance(scores, j);
-      llvm::Value* x = e_.math().exp(b_.CreateFSub(load(place), splat(maximum)));
-      store(x, place);
-      sum[0] = b_.CreateFAdd(sum[0], x);
-    });
-    llvm::Value* sum = e_.reduce_lanes(Reduction::sum, DType::f32, total[0]);
-    llvm::Value* total_place = frame_.advance(totals_, r);
-    store(b_.CreateFAdd(b_.CreateFMul(load_scalar(total_place), correction), sum), total_place);
-    store(maximum, frame_.advance(maxima_, r));
-    llvm::Value* sums = frame_.advance(sums_, b_.CreateMul(r, frame_.number(o_row_)));
+      state[i] = llvm::Constant::getNullValue(type());
+    }
     frame_.loop(
-        "rescale", frame_.number(0), frame_.number(o_row_), n_.lanes,
-        [&](llvm::Value* i) {
-          llvm::Value* place = frame_.advance(sums, i);
-          store(b_.CreateFMul(load(place), splat(correction)), place);
+        "exp", frame_.number(0), key_count_, n_.lanes, state,
+        [&](llvm::Value* j, Values& sums) {
+          for (std::size_t i = 0; i < rows.size(); ++i) {
+            llvm::Value* place = frame_.advance(rows[i].scores, j);
+            llvm::Value* x = e_.math().exp(b_.CreateFSub(load(place), splat(rows[i].maximum)));
+            store(x, place);
+            sums[i] = b_.CreateFAdd(sums[i], x);
+          }
         },
         true);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const Row& row = rows[i];
+      llvm::Value* total = e_.reduce_lanes(Reduction::sum, DType::f32, state[i]);
+      llvm::Value* place = frame_.advance(totals_, row.number);
+      if (once_) {
+        store(total, place);
+        continue;
+      }
+      store(b_.CreateFAdd(b_.CreateFMul(load_scalar(place), row.correction), total), place);
+      llvm::Value* sums = frame_.advance(sums_, b_.CreateMul(row.number, frame_.number(o_row_)));
+      frame_.loop(
+          "rescale", frame_.number(0), frame_.number(o_row_), n_.lanes,
+          [&](llvm::Value* at) {
+            llvm::Value* sum = frame_.advance(sums, at);
+            store(b_.CreateFMul(load(sum), splat(row.correction)), sum);
+          },
+          true);
+    }
+  }
+
+  // The score with its bias, and -inf where the query sees no key; kept, and the larger of it and `m`.
+  llvm::Value* score_of(const Row& row, llvm::Value* j, bool masked, llvm::Value* m) {
+    llvm::Value* place = frame_.advance(row.scores, j);
+    llvm::Value* x = load(place);
+    llvm::Value* seen = masked ? b_.CreateICmpSLT(b_.CreateAdd(splat(j), lane_numbers()), splat(row.limit)) : nullptr;
+    if (row.bias) {
+      llvm::Value* added = bias_vector(row.bias, j, seen);
+      x = b_.CreateFAdd(x, added);
+      if (s_.masked) x = b_.CreateSelect(b_.CreateFCmpOLE(added, splat(real(-1e30))), added, x);
+    }
+    if (masked) x = b_.CreateSelect(seen, x, llvm::ConstantFP::getInfinity(type(), true));
+    if (masked || row.bias) store(x, place);
+    return e_.combine(Reduction::max, DType::f32, m, x);
   }
 
   llvm::Value* bias_vector(llvm::Value* bias, llvm::Value* j, llvm::Value* seen) {
@@ -384,7 +427,9 @@ class AttentionEmitter {
     if (stride == Dim(0)) return splat(load_scalar(bias));
     auto* zero = llvm::Constant::getNullValue(type());
     llvm::Value* place = at(bias, j, stride);
+    if (stride == Dim(1) && !seen) return load(place);
     if (stride == Dim(1)) return b_.CreateMaskedLoad(type(), place, llvm::Align(4), seen, zero);
+    if (!seen) seen = llvm::Constant::getAllOnesValue(llvm::VectorType::get(b_.getInt1Ty(), n_.lanes, false));
     llvm::Value* offsets = b_.CreateMul(lane_numbers(), splat(b_.CreateMul(frame_.size(stride), frame_.number(4))));
     return b_.CreateMaskedGather(type(), b_.CreateGEP(b_.getInt8Ty(), place, offsets), llvm::Align(4), seen, zero);
   }
@@ -417,7 +462,8 @@ class AttentionEmitter {
             auto place = [&](int r, int v) { return frame_.advance(to, frame_.number(r * o_row_ + v * n_.lanes)); };
             Values sums;
             for (int r = 0; r < n_.rows; ++r)
-              for (int v = 0; v < vectors; ++v) sums.push_back(load(place(r, v)));
+              for (int v = 0; v < vectors; ++v)
+                sums.push_back(once_ ? llvm::Constant::getNullValue(type()) : load(place(r, v)));
             const int64_t vector_step = column.is_constant() ? n_.lanes * column.value() : 0;
             accumulate(sums, vectors, frame_.advance(scores_, b_.CreateMul(first, frame_.number(p_row_))), p_row_, from,
                        row, vector_step, weight, key_count_);
@@ -462,6 +508,8 @@ class AttentionEmitter {
   const Problem& problem_;
   std::span<const Storage> storages_;
   Epilogue epilogue_;
+  int together_ = 1;   // rows of a softmax
+  bool once_ = false;  // all keys are in one block: nothing is gathered before it
   int64_t q_row_, p_row_, o_row_;
   llvm::Value *q_panel_ = nullptr, *k_panel_ = nullptr, *scores_ = nullptr, *sums_ = nullptr, *maxima_ = nullptr;
   llvm::Value* totals_ = nullptr;
