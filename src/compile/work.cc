@@ -88,6 +88,8 @@ Dim anchor_macs(const Problem& p) {
     return p.result.element_count() * p.operands[0].dims.back();
   if (p.family == "convolution" && p.operands.size() >= 2 && !p.operands[1].dims.empty())
     return p.result.element_count() * product(std::span(p.operands[1].dims).subspan(1));
+  if (p.family == "separable" && p.before && p.operands.back().dims.size() >= 2)
+    return p.result.element_count() * p.operands.back().dims[1] + anchor_macs(*p.before->anchor);
   if (p.family == "attention" && p.operands.size() >= 3 && p.operands[1].dims.size() >= 2) {
     const Dims& keys = p.operands[1].dims;
     return (p.operands[0].element_count() + p.result.element_count()) * keys[keys.size() - 2];

@@ -1,6 +1,7 @@
 #pragma once
 // A kernel: a nest alone, or an anchor (a problem for a family) whose result the nest's `anchor` expression reads.
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,18 +16,22 @@ namespace burnish {
 //   matmul       a[..., M, K], b[..., K, N] (batch dims broadcast)      {}
 //   convolution  x[N, C, *S], w[O, C/g, *K]                             {strides, dilations, pads (begins, ends), groups, exact}
 //                (depthwise is the case groups = C: its tactics offer themselves there)
+//   separable    the inputs of `before`, then w[O, C, 1...]             {}
+//                a convolution of single pixels of what `before`, a depthwise convolution and its nest, gives
 //   pool         x[N, C, *S]     {mode "max" | "average", kernel, strides, dilations, pads, count_include_pad}
 //   attention    q[B..., T, d], k[B..., S, d], v[B..., S, e], bias?     {scale, causal, masked}
 //   scatter_elements x, indices, updates {axis, reduction "none" | "add" | "mul" | "min" | "max"}
 //   arg_sort     x                      {axis, largest}; as many as the result has
 //   scatter_nd   x, indices, updates    {reduction}
 //   cumulative   x                      {axis, kind "sum" | "product" | "min" | "max", exclusive, reverse}
+struct Kernel;
 struct Problem {
   std::string family;
   std::vector<Type> operands;  // the anchor's own inputs, in order
   Type result;                 // logical result of the anchor, before the nest
   AttributeMap attributes;
-  bool operator==(const Problem&) const = default;
+  std::shared_ptr<const Kernel> before;  // separable: its one result, the last of its operands, lies nowhere
+  bool operator==(const Problem& other) const;
 };
 
 struct Kernel {

@@ -197,6 +197,12 @@ bool may_share(const Nest& nest, int input, int output) {
   return true;
 }
 
+bool Problem::operator==(const Problem& other) const {
+  const bool same_before = before == other.before || (before && other.before && *before == *other.before);
+  return family == other.family && operands == other.operands && result == other.result &&
+         attributes == other.attributes && same_before;
+}
+
 const Type& Kernel::operand_type(std::size_t i) const {
   const std::size_t inputs = anchor ? anchor->operands.size() : 0;
   return i < inputs ? anchor->operands[i] : nest.operands.at(i - inputs).type;

@@ -170,6 +170,7 @@ std::string print(const Kernel& kernel) {
     }
     text += "}";
   }
+  if (kernel.anchor->before) text += " after\n" + print(*kernel.anchor->before);
   return text + "\n" + print(kernel.nest);
 }
 

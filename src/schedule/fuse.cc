@@ -91,7 +91,8 @@ bool binds_symbols(const Value& value, const SymbolSet& early) {
 
 namespace {
 
-constexpr double kCheap = 24;  // instructions an element that may be repeated instead of stored and loaded
+constexpr double kTraffic = 1e-10;  // seconds to write a byte and read it again
+constexpr double kCheap = 24;       // instructions an element that may be repeated instead of stored and loaded
 // Of a fused nest. Beyond, loads and stores between two kernels are a small part of the work, and compiling takes its square.
 constexpr std::size_t kMostExpressions = 256, kMostOperands = 32;
 
@@ -304,6 +305,7 @@ class Fuser {
   // Puts unit `number` into a unit that produces one of its operands; then pointwise producers into the result.
   void fuse_with_producers(std::size_t number) {
     std::size_t unit = number;
+    if (options_.epilogues && join(number)) return;
     if (options_.epilogues && is_pointwise(units_[number].kernel.nest) && !units_[number].kernel.anchor) {
       std::vector<std::size_t> candidates;
       for (const Value* value : units_[number].inputs())
@@ -322,6 +324,28 @@ class Fuser {
       }
     }
     if (options_.prologues) inline_into(unit);
+  }
+
+  // Puts the depthwise convolution before a convolution of single pixels into its unit, where the two are faster together.
+  bool join(std::size_t number) {
+    if (!units_[number].kernel.anchor) return false;
+    const Value* value = units_[number].operands[0];
+    const auto p = producers_.find(value);
+    if (p == producers_.end() || p->second == number) return false;
+    const Unit& producer = units_[p->second];
+    if (producer.kind != Unit::Kind::kernel || late_[p->second] || is_needed(value, number, number) ||
+        producer.outputs().size() != 1 || too_large(units_[number], producer))
+      return false;
+    Group group = group_of(units_[number]);
+    if (!join_separable(group, group_of(producer), value)) return false;
+    auto tactics = options_.target->tactics(group.kernel, nullptr);
+    if (tactics.empty()) return false;
+    double bytes = static_cast<double>(byte_size(value->type().dtype));
+    for (const Dim& d : value->type().dims) bytes *= static_cast<double>(likely(d));
+    const double apart = producer.tactics.front().seconds + units_[number].tactics.front().seconds + kTraffic * bytes;
+    if (tactics.front().seconds > apart) return false;
+    absorb(number, p->second, std::move(group), std::move(tactics));
+    return true;
   }
 
   bool can_take(std::size_t producer, std::size_t consumer) const {

@@ -423,6 +423,62 @@ bool inline_producer(Group& consumer, const Group& producer, const Value* value)
   return true;
 }
 
+namespace {
+
+template <class T>
+T attribute_or(const Problem& problem, const char* name, T otherwise) {
+  const auto found = problem.attributes.find(name);
+  const T* value = found == problem.attributes.end() ? nullptr : std::get_if<T>(&found->second);
+  return value == nullptr ? otherwise : *value;
+}
+
+// Is every element of the result made of one pixel of the image, at the same place?
+bool takes_single_pixels(const Problem& problem) {
+  const auto all = [&](const char* name, int64_t number) {
+    return std::ranges::all_of(attribute_or(problem, name, Ints()), [&](int64_t n) { return n == number; });
+  };
+  const Dims& w = problem.operands[1].dims;
+  return problem.family == "convolution" && w.size() > 2 && attribute_or(problem, "groups", int64_t{1}) == 1 &&
+         std::all_of(w.begin() + 2, w.end(), [](const Dim& d) { return d == Dim(1); }) && all("strides", 1) &&
+         all("pads", 0) && attribute_or(problem, "exact", int64_t{0}) == 0;
+}
+
+}  // namespace
+
+bool join_separable(Group& consumer, const Group& producer, const Value* value) {
+  const Kernel &outer = consumer.kernel, &inner = producer.kernel;
+  if (!outer.anchor || !inner.anchor || inner.anchor->family != "convolution" || inner.anchor->operands.size() != 2 ||
+      !takes_single_pixels(*outer.anchor) || consumer.operands[0] != value)
+    return false;
+  const Dims &x = inner.anchor->operands[0].dims, &w = inner.anchor->operands[1].dims;
+  const Dim groups = attribute_or(*inner.anchor, "groups", int64_t{1});
+  if (x.size() < 3 || x[1] != groups || w[0] != groups || attribute_or(*inner.anchor, "exact", int64_t{0}) != 0)
+    return false;
+  // Read once, and nothing but it is stored, each element in its place.
+  if (std::ranges::count(consumer.operands, value) != 1 || producer.operands.back() != value) return false;
+  const Nest& nest = inner.nest;
+  if (!is_pointwise(nest) || nest.statements.size() != 1) return false;
+  const std::vector<Index>& index = nest.statements[0].index;
+  if (index.size() != nest.outer.size()) return false;
+  for (std::size_t d = 0; d < index.size(); ++d)
+    if (!(index[d] == at(nest.outer[d])) && !(index[d] == Index() && value->type().dims[d] == Dim(1))) return false;
+
+  Group joined;
+  Problem problem;
+  problem.family = "separable";
+  for (std::size_t i = 0; i + 1 < producer.operands.size(); ++i) {
+    problem.operands.push_back(inner.operand_type(i));
+    joined.operands.push_back(producer.operands[i]);
+  }
+  problem.operands.push_back(outer.anchor->operands[1]);
+  problem.result = outer.anchor->result;
+  problem.before = std::make_shared<const Kernel>(inner);
+  joined.operands.insert(joined.operands.end(), consumer.operands.begin() + 1, consumer.operands.end());
+  joined.kernel = {std::move(problem), outer.nest};
+  consumer = std::move(joined);
+  return true;
+}
+
 void drop_result(Group& group, const Value* value) {
   const int output = group.output_of(value);
   if (output < 0) return;

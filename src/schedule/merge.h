@@ -29,6 +29,10 @@ bool append(Group& producer, const Group& consumer);
 // Evaluates the pointwise `producer` of `value` wherever `consumer` reads it. False: it does not fit.
 bool inline_producer(Group& consumer, const Group& producer, const Value* value);
 
+// A convolution of single pixels takes in the depthwise convolution that gives its image, `value`, with all that rides along:
+// one "separable" problem. False: it does not fit.
+bool join_separable(Group& consumer, const Group& producer, const Value* value);
+
 // `value` is a result no longer.
 void drop_result(Group& group, const Value* value);
 // Loads of constants with one element become numbers.

@@ -120,6 +120,34 @@ TEST(Winograd, EveryForm) {
   }
 }
 
+bool offers_strassen(const Kernel& kernel, const CpuFeatures& cpu) {
+  const auto tactics = CpuTarget(cpu).tactics(kernel, nullptr);
+  return std::ranges::any_of(tactics, [](const Tactic& t) { return t.name.starts_with("strassen"); });
+}
+
+// An odd number of pixels, blocks of channels that are narrower at the end, windows, sizes that only a run tells.
+TEST(Strassen, Convolutions) {
+  std::mt19937 random(12);
+  for (int i = 0; i < 8; ++i) {
+    WindowProblem p = random_window(random, 1 + static_cast<std::size_t>(i) % 2);
+    p.batch = pick(random, 1, 3);
+    p.channels = 2 * pick(random, 32, 70);
+    p.outputs = pick(random, 64, 200);
+    for (std::size_t d = 0; d < p.image.size(); ++d) {
+      if (i % 3 == 0) p.kernel[d] = p.strides[d] = p.dilations[d] = 1, p.begins[d] = p.ends[d] = 0;
+      p.image[d] = (p.kernel[d] - 1) * p.dilations[d] + 1 + p.strides[d] * pick(random, 5, 9);
+      if (p.image.size() == 1) p.image[d] += 20 * p.strides[d];
+    }
+    if (i % 4 == 3) p.symbols.assign(p.image.size() + 1, ""), p.symbols[0] = "N";
+    Problem problem = p.problem();
+    for (const CpuFeatures& cpu : processors())
+      EXPECT_TRUE(offers_strassen(make_kernel(problem, Ending::plain, 1), cpu)) << p.text() << " " << cpu.text();
+    problem.attributes["exact"] = int64_t{1};
+    EXPECT_FALSE(offers_strassen(make_kernel(problem, Ending::plain, 1), host_cpu())) << p.text();
+    check_window(p, random);
+  }
+}
+
 TEST(Depthwise, RandomShapes) {
   std::mt19937 random(5);
   for (int i = 0; i < 24; ++i) {
@@ -245,6 +273,16 @@ TEST(Matmul, RandomShapes) {
     }
     check_matrix(p, random, i % 3 == 0, i % 2 == 1);
     if (i % 2 == 0) check_matrix(p, random, true, i % 4 == 0, true);
+  }
+}
+
+TEST(Strassen, Matmuls) {
+  std::mt19937 random(13);
+  for (int i = 0; i < 6; ++i) {
+    const int64_t m = pick(random, 16, 90), k = 2 * pick(random, 32, 150), n = pick(random, 64, 260);
+    MatrixProblem p{{m, k}, {k, n}};
+    if (i % 3 == 0) p.a.insert(p.a.begin(), pick(random, 2, 3));
+    check_matrix(p, random, i % 4 == 1, i % 2 == 1);
   }
 }
 

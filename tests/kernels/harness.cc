@@ -162,6 +162,7 @@ int check_kernel(const Kernel& kernel, Ending ending, int channel_axis, const Or
   for (double v : expected.values) largest = std::max(largest, std::fabs(v));
 
   for (const Tactic& tactic : tactics) {
+    if (check.alike && tactic.inexact) continue;  // Strassen's sums differ by a row's place
     const std::string place =
         fmt::format("{} for {}{} tactic {}", label, target.name(), check.cpu.wide ? ", wide," : "", tactic.name);
     EXPECT_EQ(tactic.ports.size(), kernel.operand_count()) << place;

@@ -1,6 +1,7 @@
 #include "kernels/cpu/contraction.h"
 
 #include <algorithm>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -8,6 +9,7 @@
 #include "codegen/cpu/frame.h"
 #include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/gather.h"
+#include "kernels/cpu/planes.h"
 #include "kernels/cpu/register_tile.h"
 
 namespace burnish {
@@ -39,7 +41,7 @@ constexpr double kLongEpilogue = 12;
 class ContractionEmitter {
  public:
   ContractionEmitter(KernelModule& module, const Contraction& contraction, const ContractionTile& tile,
-                     const Kernel& kernel, std::span<const Storage> storages)
+                     const Kernel& kernel, std::span<const Storage> storages, const PanelFiller* filler)
       : c_(contraction),
         t_(tile),
         frame_(module),
@@ -47,23 +49,28 @@ class ContractionEmitter {
         kernel_(kernel),
         epilogue_(frame_, kernel, storages, contraction.channel_axis),
         gather_(frame_, contraction),
+        planes_(frame_, contraction),
+        filler_(filler),
         sum_(contraction.sum_count()),
         blocks_(ceil_div(contraction.channels, tile.block())),
         chunks_(ceil_div(blocks_, tile.chunk_blocks)),
         pixels_(contraction.pixel_count()) {
-    panel_row_ = on_other_sets(round_up(sum_, 16) + 16);
+    // Of planes, a row for each step of k, with room for a vector behind the last pixel.
+    panel_row_ = on_other_sets(round_up(t_.planes ? round_up(t_.group_rows, t_.rows) : sum_, 16) + 16);
     std::vector<int> axes;
     for (const auto& p : c_.pixels) axes.push_back(p.axis);
     flat_ = epilogue_.flattens(axes);
     long_epilogue_ = epilogue_.cost() > kLongEpilogue;
+    known_ = t_.group_rows % t_.rows == 0 ? pixels_.constant() : std::nullopt;
     slice_ = t_.slice > 0 ? std::min(t_.slice, sum_) : sum_;
   }
 
   Result<Emitted> run(std::string* assembly) {
-    const int64_t panel_bytes = round_up((t_.group_rows * panel_row_ + 64) * 4, 64);
+    const int64_t rows = round_up(t_.group_rows, t_.rows);
+    const int64_t panel_bytes = round_up(((t_.planes ? sum_ : rows) * panel_row_ + 64) * 4, 64);
     const int64_t accumulator_bytes = round_up(t_.rows * t_.block() * 4, 64);
-    const bool needs_panel = t_.gather || !pixels_.is_constant();
-    const bool needs_accumulators = !flat_ || long_epilogue_ || !pixels_.is_constant();
+    const bool needs_panel = t_.gather || !known_;
+    const bool needs_accumulators = !flat_ || long_epilogue_ || !known_;
     int64_t scratch = 0;
     auto reserve = [&](bool wanted, int64_t bytes) {
       const int64_t at = scratch;
@@ -72,7 +79,7 @@ class ContractionEmitter {
     };
     const int64_t panel = reserve(needs_panel, panel_bytes);
     const int64_t accumulators = reserve(needs_accumulators, accumulator_bytes);
-    const int64_t partial = reserve(slice_ < sum_, t_.group_rows * t_.block() * 4);
+    const int64_t partial = reserve(slice_ < sum_, round_up(rows * t_.block() * 4, 64));
     const int64_t zeros = reserve(needs_panel, gather_.zero_bytes());
     if (scratch > 0) {
       panel_ = frame_.advance(frame_.scratch(), frame_.number(panel), 1);
@@ -114,7 +121,9 @@ class ContractionEmitter {
     count_ = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, left, frame_.number(t_.group_rows));
     full_ = b_.CreateSDiv(count_, frame_.number(t_.rows));
     tail_ = b_.CreateSRem(count_, frame_.number(t_.rows));
-    if (t_.gather) gather_.rows(a_, first_pixel_, count_, panel_, panel_row_);
+    if (filler_) (*filler_)(frame_, first_pixel_, count_, panel_, panel_row_);
+    else if (t_.planes) planes_.fill(a_, first_pixel_, count_, panel_, panel_row_);
+    else if (t_.gather) gather_.rows(a_, first_pixel_, count_, panel_, panel_row_);
 
     // The last block of channels may have fewer vectors: its own code, in the last chunk only.
     const int64_t rest = c_.channels % t_.block();
@@ -179,7 +188,7 @@ class ContractionEmitter {
     const int64_t row = ceil_div(channels, t_.lanes) * t_.lanes;
     llvm::Type* type = t_.lanes == 1 ? frame_.f32() : static_cast<llvm::Type*>(frame_.vector_type(t_.lanes));
     frame_.loop(
-        "clear", frame_.number(0), frame_.number(t_.group_rows * row), t_.lanes,
+        "clear", frame_.number(0), frame_.number(round_up(t_.group_rows, t_.rows) * row), t_.lanes,
         [&](llvm::Value* i) {
           b_.CreateAlignedStore(llvm::Constant::getNullValue(type), frame_.advance(partial_, i), llvm::Align(4));
         },
@@ -187,19 +196,18 @@ class ContractionEmitter {
   }
 
   void tiles(const Pass& pass) {
-    const auto known = pixels_.constant();
-    if (!known || *known >= t_.rows)
+    if (!known_ || *known_ >= t_.rows)
       frame_.loop("tile", frame_.number(0), full_, 1, [&](llvm::Value* i) {
         llvm::Value* first = b_.CreateMul(i, frame_.number(t_.rows));
         tile(pass, first, t_.rows, nullptr, t_.gather);
       });
-    if (known && *known % t_.rows == 0) return;
+    if (known_ && *known_ % t_.rows == 0) return;
     frame_.branch(
         b_.CreateICmpSGT(tail_, frame_.number(0)),
         [&]() -> Values {
           llvm::Value* first = b_.CreateMul(full_, frame_.number(t_.rows));
-          if (known) {
-            tile(pass, first, static_cast<int>(*known % t_.rows), nullptr, t_.gather);
+          if (known_) {
+            tile(pass, first, static_cast<int>(*known_ % t_.rows), nullptr, t_.gather);
           } else {
             // How many rows are left is not known here: a whole tile runs on a copy, and only `tail_` rows are stored.
             if (!t_.gather) gather_.rows(a_, b_.CreateAdd(first_pixel_, first), tail_, panel_, panel_row_);
@@ -218,21 +226,21 @@ class ContractionEmitter {
     llvm::Value* a;
     Dim row;
     if (panel) {
-      row = panel_row_;
-      a = frame_.advance(panel_, b_.CreateMul(first, frame_.number(panel_row_)));
+      row = t_.planes ? 1 : panel_row_;
+      a = frame_.advance(panel_, b_.CreateMul(first, frame_.number(row.value())));
     } else {
       row = c_.pixels.empty() ? Dim(0) : c_.pixels.back().a_stride;
       a = frame_.advance(a_, b_.CreateMul(pixel, frame_.size(row)));
     }
-    if (pass.k) a = frame_.advance(a, pass.k);
+    const int64_t a_sum = panel && t_.planes ? panel_row_ : 1;
+    if (pass.k) a = frame_.advance(a, b_.CreateMul(pass.k, frame_.number(a_sum)));
     const int vectors = static_cast<int>(ceil_div(pass.channels, t_.lanes));
     const int last_active = static_cast<int>(pass.channels - static_cast<int64_t>(vectors - 1) * t_.lanes);
     const int sets = RegisterTile::sets_of(t_.rows, t_.vectors, t_.unroll);
-    RegisterTile product{frame_, t_.lanes, t_.unroll, pass.steps, c_.w_sum, c_.w_channel, c_.w_padded, sets};
+    RegisterTile product{frame_, t_.lanes, t_.unroll, pass.steps, c_.w_sum, c_.w_channel, c_.w_padded, a_sum, sets};
     if (c_.w_padded && t_.rows >= kReusingRows && (blocks_ > 1 || slice_ < sum_))
       product.ask_for(frame_.advance(pass.weights, frame_.number(slice_ * c_.w_sum)),
-                      b_.CreateSDiv(first_in_task, frame_.number(t_.rows)),
-                      pixels_.is_constant() ? t_.group_rows / t_.rows : 1);
+                      b_.CreateSDiv(first_in_task, frame_.number(t_.rows)), known_ ? t_.group_rows / t_.rows : 1);
     llvm::Value* kept =
         pass.k ? frame_.advance(partial_, b_.CreateMul(first_in_task, frame_.number(int64_t{vectors} * t_.lanes)))
                : nullptr;
@@ -310,9 +318,12 @@ class ContractionEmitter {
   const Kernel& kernel_;
   Epilogue epilogue_;
   Gather gather_;
+  Planes planes_;
+  const PanelFiller* filler_;
   int64_t sum_, blocks_, chunks_, slice_ = 0;
   Dim pixels_;
   int64_t panel_row_ = 0;
+  std::optional<int64_t> known_;  // the number of pixels, where each task but the last has whole tiles
   bool flat_ = false, long_epilogue_ = false;
   llvm::Value *panel_ = nullptr, *accumulators_ = nullptr, *partial_ = nullptr;
   // of the current task
@@ -324,9 +335,10 @@ class ContractionEmitter {
 }  // namespace
 
 Result<Emitted> emit_contraction(const CpuFeatures& cpu, const Contraction& contraction, const ContractionTile& tile,
-                                 const Kernel& kernel, std::span<const Storage> storages, std::string* assembly) {
+                                 const Kernel& kernel, std::span<const Storage> storages, const PanelFiller* filler,
+                                 std::string* assembly) {
   KernelModule module(cpu);
-  return ContractionEmitter(module, contraction, tile, kernel, storages).run(assembly);
+  return ContractionEmitter(module, contraction, tile, kernel, storages, filler).run(assembly);
 }
 
 }  // namespace burnish

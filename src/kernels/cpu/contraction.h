@@ -6,10 +6,12 @@
 // where the address of a[o, p, k] is linear in the digits of p and k, with zeros outside the image. A register tile holds
 // `rows` pixels x `vectors` vectors of channels; a pixel's value is broadcast, weights are vectors.
 
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "codegen/cpu/frame.h"
 #include "loop/kernel.h"
 #include "target/cpu_features.h"
 #include "target/target.h"
@@ -60,10 +62,11 @@ struct ContractionTile {
   int lanes = 8;              // of a vector
   int rows = 6, vectors = 2;  // register tile
   int unroll = 4;             // steps of k in the inner loop
-  int64_t group_rows = 0;     // pixels of a task, a multiple of rows
+  int64_t group_rows = 0;     // pixels of a task
   int64_t chunk_blocks = 1;   // blocks of channels of a task
   int64_t slice = 0;          // steps of k that all pixels of a task take before the next ones; 0: all of them
   bool gather = true;         // copy a task's pixels into a dense panel first
+  bool planes = false;        // whose rows are those of k, not of pixels (planes.h)
   int64_t block() const { return static_cast<int64_t>(lanes) * vectors; }
 };
 
@@ -76,7 +79,8 @@ struct TileEstimate {
 // condition) restrict them.
 std::vector<TileEstimate> choose_tiles(const CpuFeatures& cpu, const Contraction& contraction, int lanes,
                                        int64_t block_divides);
-// Pixels lie evenly in memory with contiguous sums, and not all on the same cache sets: no copy is needed.
+// Pixels lie evenly in memory with contiguous sums; and not all on the same few cache sets, either: no copy is needed.
+bool lie_evenly(const Contraction& contraction);
 bool reads_in_place(const Contraction& contraction);
 // The tile as a tactic's parameters, and back.
 AttributeMap parameters_of(const ContractionTile& tile);
@@ -84,8 +88,14 @@ Result<ContractionTile> tile_of(const Tactic& tactic);
 // The rest of a tile whose register block is given: task sizes.
 void choose_tasks(const CpuFeatures& cpu, const Contraction& contraction, ContractionTile& tile);
 
+// Computes the pixels [first, first + count) into a panel, `row_elements` apart: instead of a copy of what lies in memory.
+using PanelFiller = std::function<void(KernelFrame& frame, llvm::Value* first, llvm::Value* count, llvm::Value* panel,
+                                       int64_t row_elements)>;
+// Weights [O, C, taps...] in blocks of O, with k counting (taps..., C) or (C, taps...) within each.
+Format packed_weights(std::size_t rank, int64_t block, bool taps_first);
+
 Result<Emitted> emit_contraction(const CpuFeatures& cpu, const Contraction& contraction, const ContractionTile& tile,
                                  const Kernel& kernel, std::span<const Storage> storages,
-                                 std::string* assembly = nullptr);
+                                 const PanelFiller* filler = nullptr, std::string* assembly = nullptr);
 
 }  // namespace burnish

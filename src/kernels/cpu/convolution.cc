@@ -8,6 +8,8 @@
 #include "kernels/cpu/contraction.h"
 #include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/family.h"
+#include "kernels/cpu/planes.h"
+#include "kernels/cpu/strassen.h"
 
 namespace burnish {
 namespace {
@@ -80,27 +82,13 @@ int lanes_for(const CpuFeatures& cpu, const Shape& shape) {
   return static_cast<int>(std::min(full, outputs & (~outputs + 1)));
 }
 
-void set_weights(Contraction& c, const Shape& shape, const ContractionTile& tile, Weights weights) {
+void set_weights(Contraction& c, const Shape& shape, int64_t block, Weights weights) {
   const int64_t sum = c.sum_count();
   c.w_padded = weights == Weights::packed;
-  if (weights == Weights::packed) {
-    c.w_sum = tile.block();
-    c.w_channel = 1;
-    c.w_block = sum * tile.block();
-  } else {
-    c.w_sum = 1;
-    c.w_channel = sum;
-    c.w_block = sum * tile.block();
-  }
+  c.w_sum = weights == Weights::packed ? block : 1;
+  c.w_channel = weights == Weights::packed ? 1 : sum;
+  c.w_block = sum * block;
   if (shape.groups > 1) c.outers[0].w_stride = sum * shape.group_outputs();
-}
-
-Format packed_weights(std::size_t rank, int64_t block, bool taps_first) {
-  const auto n = static_cast<int64_t>(rank) + 2;
-  Format f = taps_first ? Format::channels_last(DType::f32, n) : Format::plain(DType::f32, n);
-  f.blocks.assign(rank + 2, 1);
-  f.blocks[0] = block;
-  return f;
 }
 
 void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& found, std::string& why_not) {
@@ -122,16 +110,18 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
     // Copying pixels into panels: a vector at a time along channels, else an element at a time.
     const int64_t row = shape->window.kernel.empty() ? 1 : shape->window.kernel.back();
     const int64_t run = x != last ? row : shape->groups == 1 ? row * shape->channels : shape->group_channels();
+    const bool planes = reads_planes(cpu, c);
     const double copies = static_cast<double>(likely(c.pixel_count()) * likely(c.outer_count()) * c.sum_count()) /
-                          static_cast<double>(std::min<int64_t>(run, full)) * 2.0;
+                          static_cast<double>(std::min<int64_t>(planes ? full : run, full)) * 2.0;
     for (const TileEstimate& estimate : choose_tiles(cpu, c, lanes, shape->groups > 1 ? shape->group_outputs() : 0)) {
       const ContractionTile& tile = estimate.tile;
       const auto chunks = static_cast<double>((c.channels / tile.block() + tile.chunk_blocks) / tile.chunk_blocks);
       Tactic t;
       t.name = fmt::format("{} {}x{}", name, tile.rows, tile.vectors);
-      t.seconds = estimate.seconds + seconds_of(copies * chunks);
+      const double copied = reads_in_place(c) ? 0 : copies * chunks;
+      t.seconds = estimate.seconds + seconds_of(copied);
       if (weights == Weights::plain) t.seconds *= 8;
-      t.why = fmt::format("{}, {:.0f} of copies", estimate.why, copies * chunks);
+      t.why = fmt::format("{}, {:.0f} of copies", estimate.why, copied);
       t.parameters = parameters_of(tile);
       t.parameters["taps_first"] = int64_t{taps_first};
       t.parameters["packed"] = int64_t{weights == Weights::packed};
@@ -143,6 +133,12 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
       found.push_back(std::move(t));
       if (weights == Weights::plain) break;  // for what nothing else runs
     }
+    if (x != last || weights == Weights::plain || integer(problem.attributes, "exact", 0) != 0) return;
+    for (const StrassenEstimate& estimate : choose_strassen(cpu, c, lanes)) {
+      found.push_back(strassen_tactic(c, estimate, {x, false}, plain));
+      found.back().parameters["taps_first"] = int64_t{1};
+      for (auto& port : nest_ports(kernel, last)) found.back().ports.push_back(std::move(port));
+    }
   };
   offer("direct", last, Weights::packed);
   if (rank > 2) offer("direct from planes", plain, Weights::packed);
@@ -153,16 +149,38 @@ Result<Emitted> emit(const CpuFeatures& cpu, const Kernel& kernel, const Tactic&
                      std::span<const Storage> storages) {
   const Problem& problem = *kernel.anchor;
   const Shape shape = TRY(shape_of(problem));
-  ContractionTile tile = TRY(tile_of(tactic));
   const auto& p = tactic.parameters;
   Contraction c = contraction_of(problem, shape, storages[0].strides, integer(p, "taps_first", 0) != 0);
-  set_weights(c, shape, tile, integer(p, "packed", 0) != 0 ? Weights::packed : Weights::plain);
+  if (is_strassen(tactic)) return emit_strassen(cpu, c, tactic, kernel, storages);
+  ContractionTile tile = TRY(tile_of(tactic));
+  set_weights(c, shape, tile.block(), integer(p, "packed", 0) != 0 ? Weights::packed : Weights::plain);
   tile.gather = !reads_in_place(c);
+  tile.planes = tile.gather && reads_planes(cpu, c);
   return emit_contraction(cpu, c, tile, kernel, storages);
+}
+
+// Of weights [O, C, taps...], k counting (taps..., C).
+Result<Tensor> derive(const Kernel& kernel, const Tactic& tactic, std::size_t operand, const Tensor& w) {
+  const Shape shape = TRY(shape_of(*kernel.anchor));
+  if (operand != 1 || shape.groups != 1)
+    return internal_error("only weights of one group are transformed", tactic.name);
+  const auto* from = reinterpret_cast<const float*>(w.data());
+  const int64_t channels = shape.channels, taps = shape.window.taps();
+  return strassen_weights(tactic, channels * taps, shape.outputs, [&](int64_t k, int64_t n) {
+    return from[(n * channels + k % channels) * taps + k / channels];
+  });
 }
 
 }  // namespace
 
-const Family kConvolution = {"convolution", "convolution", tactics, emit};
+Format packed_weights(std::size_t rank, int64_t block, bool taps_first) {
+  const auto n = static_cast<int64_t>(rank) + 2;
+  Format f = taps_first ? Format::channels_last(DType::f32, n) : Format::plain(DType::f32, n);
+  f.blocks.assign(rank + 2, 1);
+  f.blocks[0] = block;
+  return f;
+}
+
+const Family kConvolution = {"convolution", "convolution", tactics, emit, derive};
 
 }  // namespace burnish

@@ -10,8 +10,9 @@
 namespace burnish {
 namespace {
 
-const Family* const kFamilies[] = {&kDepthwise, &kConvolution, &kWinograd, &kMatmul,          &kMatmulAny, &kPooling,
-                                   &kAttention, &kCumulative,  &kNests,    &kScatterElements, &kScatterNd, &kArgSort};
+const Family* const kFamilies[] = {&kDepthwise,       &kSeparable, &kConvolution, &kWinograd,   &kMatmul,
+                                   &kMatmulAny,       &kPooling,   &kAttention,   &kCumulative, &kNests,
+                                   &kScatterElements, &kScatterNd, &kArgSort};
 
 }  // namespace
 

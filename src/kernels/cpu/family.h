@@ -23,7 +23,8 @@ struct Family {
                            const Tensor& constant) = nullptr;
 };
 
-extern const Family kConvolution, kWinograd, kDepthwise, kMatmul, kMatmulAny, kPooling, kAttention, kCumulative, kNests;
+extern const Family kConvolution, kWinograd, kDepthwise, kSeparable, kMatmul, kMatmulAny, kPooling, kAttention,
+    kCumulative, kNests;
 extern const Family kScatterElements, kScatterNd, kArgSort;
 // Any problem as plain loops, for those that no other family has code for.
 extern const Family kSpelledOut;

@@ -8,6 +8,7 @@
 #include "kernels/cpu/contraction.h"
 #include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/family.h"
+#include "kernels/cpu/strassen.h"
 
 namespace burnish {
 namespace {
@@ -99,12 +100,23 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
   const std::vector<TileEstimate> estimates = choose_tiles(cpu, c, lanes, 0);
   for (const TileEstimate& estimate : estimates) offer(estimate, true);
   offer(estimates.front(), false);
+  for (const StrassenEstimate& estimate : choose_strassen(cpu, c, lanes)) {
+    found.push_back(strassen_tactic(c, estimate, {a, true}, b));
+    for (auto& port : nest_ports(kernel, Format::plain(DType::f32, problem.result.rank())))
+      found.back().ports.push_back(port);
+  }
 }
 
 Result<Emitted> emit(const CpuFeatures& cpu, const Kernel& kernel, const Tactic& tactic,
                      std::span<const Storage> storages) {
   const Problem& problem = *kernel.anchor;
   const Shape shape = TRY(shape_of(problem));
+  if (is_strassen(tactic)) {
+    const Type& b = problem.operands[1];
+    const Contraction c =
+        contraction_of(problem, shape, storages[0].strides, dense_strides(Format::plain(DType::f32, b.rank()), b.dims));
+    return emit_strassen(cpu, c, tactic, kernel, storages);
+  }
   ContractionTile tile = TRY(tile_of(tactic));
   Contraction c = contraction_of(problem, shape, storages[0].strides, storages[1].strides);
   const Dims& b = storages[1].strides;
@@ -119,8 +131,17 @@ Result<Emitted> emit(const CpuFeatures& cpu, const Kernel& kernel, const Tactic&
   return emit_contraction(cpu, c, tile, kernel, storages);
 }
 
+Result<Tensor> derive(const Kernel& kernel, const Tactic& tactic, std::size_t operand, const Tensor& w) {
+  const Shape shape = TRY(shape_of(*kernel.anchor));
+  if (operand != 1 || w.elements() != shape.sum * shape.columns)
+    return internal_error("only a single matrix of weights is transformed", tactic.name);
+  const auto* from = reinterpret_cast<const float*>(w.data());
+  return strassen_weights(tactic, shape.sum, shape.columns,
+                          [&](int64_t k, int64_t n) { return from[k * shape.columns + n]; });
+}
+
 }  // namespace
 
-const Family kMatmul = {"matmul", "matmul", tactics, emit};
+const Family kMatmul = {"matmul", "matmul", tactics, emit, derive};
 
 }  // namespace burnish

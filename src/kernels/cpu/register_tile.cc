@@ -62,8 +62,8 @@ KernelFrame::Values RegisterTile::multiply(llvm::Value* a, const Dim& row_step, 
       w.push_back(weight(frame.advance(w_at, frame.number(k * w_sum)), v, v == vectors - 1, last_active));
     for (int r = 0; r < rows; ++r) {
       const auto ur = static_cast<std::size_t>(r);
-      llvm::Value* place = row_base[ur] ? frame.advance(frame.advance(a_at, row_base[ur]), frame.number(k))
-                                        : frame.advance(a_at, frame.number(r * row_step.value() + k));
+      llvm::Value* place = row_base[ur] ? frame.advance(frame.advance(a_at, row_base[ur]), frame.number(k * a_sum))
+                                        : frame.advance(a_at, frame.number(r * row_step.value() + k * a_sum));
       llvm::Value* x = b.CreateAlignedLoad(frame.f32(), place, llvm::Align(4));
       if (lanes > 1) x = b.CreateVectorSplat(static_cast<unsigned>(lanes), x);
       for (int v = 0; v < vectors; ++v) {
@@ -85,7 +85,7 @@ KernelFrame::Values RegisterTile::multiply(llvm::Value* a, const Dim& row_step, 
               prefetch(frame.advance(v[2], frame.number(line * kLine)));
             step(v[0], v[1], u, s);
           }
-          v[0] = frame.advance(v[0], frame.number(unroll));
+          v[0] = frame.advance(v[0], frame.number(unroll * a_sum));
           v[1] = frame.advance(v[1], frame.number(unroll * w_sum));
           v[2] = frame.advance(v[2], frame.number(ahead_lines * kLine));
           std::copy(s.begin(), s.end(), v.begin() + 3);

@@ -6,6 +6,8 @@
 #include "base/checked.h"
 #include "kernels/cpu/contraction.h"
 #include "kernels/cpu/family.h"
+#include "kernels/cpu/products.h"
+#include "kernels/cpu/strassen.h"
 
 namespace burnish {
 namespace {
@@ -16,6 +18,7 @@ constexpr double kCopyShare = 0.04;     // of a task's time, for copying pixels
 constexpr double kTaskCycles = 30'000;  // below this a task's start shows
 constexpr std::size_t kMostTiles = 4;   // that are offered
 constexpr double kClose = 1.25;         // times the best estimate
+constexpr std::size_t kMostStrassen = 2;
 // The share of the nearest cache that a block of weights may take, and the bytes a cycle of the next one (Zen 4: a tile of
 // 2 rows by 8 vectors takes 20 cycles a step, not 16).
 constexpr double kNearWeights = 0.75;
@@ -61,6 +64,13 @@ std::vector<int64_t> even_parts(int64_t count) {
   return sizes;
 }
 
+// What two threads do at once, as a share of one's work: 1, and more where tasks do not divide evenly among them.
+double unevenly(int64_t tiles, int64_t group, int64_t blocks, int64_t chunk) {
+  const auto all = static_cast<double>(tiles * blocks), one = static_cast<double>(group * chunk);
+  const int64_t tasks = ceil_div(tiles, group) * ceil_div(blocks, chunk);
+  return std::min(static_cast<double>(ceil_div(tasks, 2)) * 2 * one, all + one) / all;
+}
+
 // Tasks for a processor whose multiplies outrun its caches: pixels and channels of a task by what they cost together, of
 // which `compute` are the cycles in registers. Gives all cycles but those of copies, which the family counts.
 double weigh_tasks(const CpuFeatures& cpu, const Contraction& c, double compute, ContractionTile& tile) {
@@ -78,11 +88,13 @@ double weigh_tasks(const CpuFeatures& cpu, const Contraction& c, double compute,
       const double tasks = static_cast<double>(outer) * groups * chunks;
       const double panel = line * static_cast<double>(tile.rows * group);
       // Weights come from memory once, or for every group if they don't stay; pixels that don't stay, for every block.
-      double far = all_weights * (line * static_cast<double>(tile.block() * chunk) + panel < stays ? 1 : groups);
-      far += all_pixels * (panel > stays ? static_cast<double>(blocks) : chunks);
-      const bool late = group < kSliceTiles && is_far(cpu, sum, tile.block());  // nothing to do until they are there
-      const double total = compute + far / kMemory * (late ? 1 : kExposed) + tasks * kTaskStart;
-      const double wanted = total + compute / tasks + copy * chunks;
+      const bool stay = line * static_cast<double>(tile.block() * chunk) + panel < stays;
+      const bool waits = group < kSliceTiles && is_far(cpu, sum, tile.block());
+      const double far = all_pixels * (panel > stays ? static_cast<double>(blocks) : chunks);
+      const double idle = outer > 1 ? 0 : compute * (unevenly(tiles, group, blocks, chunk) - 1);
+      const double total = with_weights(compute, all_weights / kWeightRate, groups, stay, waits) +
+                           far / kMemory * kExposed + tasks * kTaskStart + idle;
+      const double wanted = total + compute / tasks / 2 + copy * chunks;
       if (wanted >= best) continue;
       best = wanted;
       cycles = total;
@@ -200,6 +212,94 @@ std::vector<TileEstimate> choose_tiles(const CpuFeatures& cpu, const Contraction
   return found;
 }
 
+namespace {
+
+// Cycles that four vectors of two pixels take to become those of seven products, and seven products four results; the least
+// sizes.
+constexpr double kPixelCycles = 45, kResultCycles = 16;
+constexpr int64_t kLeastHalf = 32, kLeastPairs = 8;
+
+// Groups of pairs and chunks of blocks of a Strassen tile, as weigh_tasks does for the direct form.
+double weigh_tasks(const CpuFeatures& cpu, const Contraction& c, double compute, StrassenTile& tile) {
+  const int64_t sum = c.sum_count(), pairs = ceil_div(likely(c.pixel_count()), 2);
+  const int64_t tiles = ceil_div(pairs, tile.rows), blocks = ceil_div(c.channels, 2 * tile.block());
+  const double stays = kStays * static_cast<double>(cpu.l2_bytes), line = static_cast<double>(sum) * 4;
+  const double weights = 1.75 * line * static_cast<double>(c.channels),
+               pixels = 3.5 * line * static_cast<double>(pairs);
+  const double vectors = static_cast<double>(sum) / (2.0 * tile.lanes);
+  const double copied = static_cast<double>(pairs) * vectors * (kPixelCycles + (lie_evenly(c) ? 0 : 4 * kCopyCycles));
+  double best = INFINITY, cycles = 0;
+  for (const int64_t group : even_parts(tiles))
+    for (const int64_t chunk : even_parts(blocks)) {
+      const auto groups = static_cast<double>(ceil_div(tiles, group)),
+                 chunks = static_cast<double>(ceil_div(blocks, chunk));
+      const double tasks = groups * chunks, panel = 3.5 * line * static_cast<double>(group * tile.rows);
+      const bool stay = 3.5 * line * static_cast<double>(tile.block() * chunk) + panel < stays;
+      const bool waits = group < kSliceTiles && is_far(cpu, sum / 2, tile.block());
+      const double far = pixels * (panel > stays ? static_cast<double>(blocks) : chunks);
+      const double total = with_weights(compute, weights / kWeightRate, groups, stay, waits) + copied * chunks +
+                           far / kMemory * kExposed + tasks * kTaskStart +
+                           compute * (unevenly(tiles, group, blocks, chunk) - 1);
+      const double wanted = total + compute / tasks / 2;
+      if (wanted >= best) continue;
+      best = wanted;
+      cycles = total;
+      tile.group = group * tile.rows;
+      tile.chunk_blocks = chunk;
+    }
+  return cycles;
+}
+
+}  // namespace
+
+std::vector<StrassenEstimate> choose_strassen(const CpuFeatures& cpu, const Contraction& c, int lanes) {
+  const Rates r = rates(cpu);
+  const int64_t half = c.sum_count() / 2, pairs = ceil_div(likely(c.pixel_count()), 2);
+  std::vector<StrassenEstimate> found;
+  if (!c.outers.empty() || lanes * 4 != cpu.vector_bytes() || c.channels < 4 * lanes || pairs < kLeastPairs ||
+      half < kLeastHalf || half * 2 != c.sum_count())
+    return found;
+  for (int vectors = 1; vectors <= 4; ++vectors) {
+    StrassenEstimate best;
+    StrassenTile& tile = best.tile;
+    tile.lanes = lanes;
+    tile.vectors = vectors;
+    if (2 * tile.block() > round_up(c.channels, 2 * lanes)) break;
+    const int spare = cpu.level >= 4 ? (vectors == 3 ? 3 : 1) : cpu.level == 3 ? 2 : 3;
+    const auto limit = static_cast<int>(std::min<int64_t>((r.registers - spare - vectors) / vectors, pairs));
+    const int64_t blocks = c.channels / (2 * tile.block()),
+                  rest = ceil_div(ceil_div(c.channels % (2 * tile.block()), lanes), 2);
+    double compute = INFINITY;
+    for (int rows = std::min(limit, 28 / vectors); rows >= 1; --rows) {
+      const int64_t slices = ceil_div(half, PointProducts::slice_of(cpu, half, tile.block(), pairs / rows));
+      double cycles = 0;
+      const auto add = [&](int64_t row_tiles, int64_t tile_rows, int64_t count, int64_t width) {
+        if (row_tiles == 0 || tile_rows == 0 || count == 0 || width == 0) return;
+        const double step = step_cycles(r, static_cast<int>(tile_rows), static_cast<int>(width));
+        const double ends = static_cast<double>(slices) * (2.0 * static_cast<double>(tile_rows * width) + 12);
+        cycles += static_cast<double>(7 * row_tiles * count) * (static_cast<double>(half) * step + ends);
+      };
+      const int64_t last = c.pixel_count().is_constant() ? pairs % rows : (pairs % rows ? rows : 0);
+      add(pairs / rows, rows, blocks, vectors);
+      add(1, last, blocks, vectors);
+      add(pairs / rows, rows, 1, rest);
+      add(1, last, 1, rest);
+      if (cycles >= compute * 0.995) continue;
+      compute = cycles;
+      tile.rows = rows;
+    }
+    compute += static_cast<double>(pairs * ceil_div(c.channels, 2 * lanes)) * kResultCycles;
+    best.seconds = seconds_of(weigh_tasks(cpu, c, compute, tile));
+    tile.slice = PointProducts::slice_of(cpu, half, tile.block(), tile.group / tile.rows);
+    best.why = fmt::format("7 multiplications for 8, {:.0f} cycles of them, {} pairs and {} blocks a task", compute,
+                           tile.group, tile.chunk_blocks);
+    found.push_back(std::move(best));
+  }
+  std::ranges::stable_sort(found, {}, &StrassenEstimate::seconds);
+  if (found.size() > kMostStrassen) found.resize(kMostStrassen);
+  return found;
+}
+
 AttributeMap parameters_of(const ContractionTile& tile) {
   return {{"lanes", int64_t{tile.lanes}},
           {"rows", int64_t{tile.rows}},
@@ -220,14 +320,13 @@ Result<ContractionTile> tile_of(const Tactic& tactic) {
   tile.group_rows = integer(p, "group_rows", 0);
   tile.chunk_blocks = integer(p, "chunk_blocks", 0);
   tile.slice = integer(p, "slice", 0);
-  if (tile.lanes < 1 || tile.rows < 1 || tile.vectors < 1 || tile.unroll < 1 || tile.group_rows < tile.rows ||
-      tile.group_rows % tile.rows != 0 || tile.chunk_blocks < 1 || tile.slice < 0)
+  if (tile.lanes < 1 || tile.rows < 1 || tile.vectors < 1 || tile.unroll < 1 || tile.group_rows < 1 ||
+      tile.chunk_blocks < 1 || tile.slice < 0)
     return internal_error(fmt::format("tactic {} lacks its parameters", tactic.name));
   return tile;
 }
 
-// Pixels that lie evenly in memory with contiguous channels are read in place.
-bool reads_in_place(const Contraction& c) {
+bool lie_evenly(const Contraction& c) {
   if (!c.spatials.empty()) return false;
   int64_t run = 1;
   for (std::size_t i = c.sums.size(); i-- > 0;) {
@@ -237,6 +336,12 @@ bool reads_in_place(const Contraction& c) {
   if (c.pixels.empty()) return true;
   for (std::size_t i = 0; i + 1 < c.pixels.size(); ++i)
     if (c.pixels[i].a_stride != c.pixels[i + 1].a_stride * c.pixels[i + 1].extent) return false;
+  return true;
+}
+
+bool reads_in_place(const Contraction& c) {
+  if (!lie_evenly(c)) return false;
+  if (c.pixels.empty()) return true;
   const auto step = c.pixels.back().a_stride.constant();
   // Rows a multiple of 2 KiB apart fall on the same few cache sets.
   return step && (*step * 4) % 2048 != 0;

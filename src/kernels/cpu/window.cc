@@ -24,12 +24,14 @@ struct TileShape {
   int pixels;
 };
 
+}  // namespace
+
 class WindowEmitter {
  public:
-  WindowEmitter(KernelModule& module, const WindowKernel& what, const Kernel& kernel, std::span<const Storage> storages)
+  WindowEmitter(KernelFrame& frame, const WindowKernel& what, const Kernel& kernel, std::span<const Storage> storages)
       : k_(what),
-        w_(what.window),
-        frame_(module),
+        w_(k_.window),
+        frame_(frame),
         b_(frame_.builder()),
         epilogue_(frame_, kernel, storages, 1),
         in_(kernel.anchor->operands[0].dims),
@@ -40,26 +42,31 @@ class WindowEmitter {
     const bool dense = x_[1].constant() == 1 && (k_.kind != WindowKernel::Kind::multiply || k_.channel_step == Dim(1));
     lanes_ = dense ? frame_.cpu().vector_bytes() / 4 : 1;
     while (lanes_ > 4 && lanes_ >= 2 * channels_) lanes_ /= 2;
+    extents_ = {out_[0]};
+    for (std::size_t d = 0; d + 1 < rank_; ++d) extents_.push_back(out_[d + 2]);
+    plan_row();
   }
 
   Result<Emitted> run() {
-    Dim rows = out_[0];
-    std::vector<Dim> extents = {out_[0]};
-    for (std::size_t d = 0; d + 1 < rank_; ++d) {
-      extents.push_back(out_[d + 2]);
-      rows *= out_[d + 2];
-    }
-    plan_row();
+    Dim all = 1;
+    for (const Dim& extent : extents_) all *= extent;
     frame_.loop("task", frame_.first(), frame_.last(), 1, [&](llvm::Value* task) {
       llvm::Value* begin = b_.CreateMul(task, frame_.number(k_.rows_per_task));
       llvm::Value* end = b_.CreateBinaryIntrinsic(
-          llvm::Intrinsic::smin, b_.CreateAdd(begin, frame_.number(k_.rows_per_task)), frame_.size(rows));
-      frame_.loop("row", begin, end, 1, [&](llvm::Value* row) { this->row(split_number(frame_, row, extents)); }, true);
+          llvm::Intrinsic::smin, b_.CreateAdd(begin, frame_.number(k_.rows_per_task)), frame_.size(all));
+      rows(begin, end);
     });
     Emitted emitted = TRY(frame_.finish());
-    emitted.tasks = ceildiv(rows, Dim(k_.rows_per_task));
+    emitted.tasks = ceildiv(all, Dim(k_.rows_per_task));
     return emitted;
   }
+
+  // Rows [begin, end) over images and all their dims but the last; there is one at least.
+  void rows(llvm::Value* begin, llvm::Value* end) {
+    frame_.loop("row", begin, end, 1, [&](llvm::Value* row) { this->row(split_number(frame_, row, extents_)); }, true);
+  }
+
+  Epilogue& epilogue() { return epilogue_; }
 
  private:
   std::size_t last() const { return rank_ - 1; }
@@ -299,13 +306,14 @@ class WindowEmitter {
     epilogue_.store(at, sum, active_);
   }
 
-  const WindowKernel& k_;
+  const WindowKernel k_;
   const Window& w_;
-  KernelFrame frame_;
+  KernelFrame& frame_;
   llvm::IRBuilder<>& b_;
   Epilogue epilogue_;
   const Dims &in_, &out_, &x_;
   std::size_t rank_;
+  std::vector<Dim> extents_;  // of images and all their dims but the last
   int64_t channels_ = 0;
   int lanes_ = 1;
   int tile_ = 0;  // pixels of the row's tiles; 0: pixel by pixel
@@ -315,7 +323,16 @@ class WindowEmitter {
   int vectors_ = 1, active_ = 1;
 };
 
-}  // namespace
+WindowRows::WindowRows(KernelFrame& frame, const WindowKernel& what, const Kernel& kernel,
+                       std::span<const Storage> storages)
+    : emitter_(std::make_unique<WindowEmitter>(frame, what, kernel, storages)),
+      result_(static_cast<int>(storages.size()) - 1) {}
+WindowRows::~WindowRows() = default;
+
+void WindowRows::emit(llvm::Value* begin, llvm::Value* end, llvm::Value* result) {
+  emitter_->epilogue().place(result_, result);
+  emitter_->rows(begin, end);
+}
 
 int64_t window_rows_per_task(const CpuFeatures& cpu, const Kernel& kernel, const Window& window, double* cycles) {
   constexpr double kTaskCycles = 20'000;
@@ -334,7 +351,8 @@ int64_t window_rows_per_task(const CpuFeatures& cpu, const Kernel& kernel, const
 Result<Emitted> emit_window(const CpuFeatures& cpu, const WindowKernel& what, const Kernel& kernel,
                             std::span<const Storage> storages) {
   KernelModule module(cpu);
-  return WindowEmitter(module, what, kernel, storages).run();
+  KernelFrame frame(module);
+  return WindowEmitter(frame, what, kernel, storages).run();
 }
 
 }  // namespace burnish

@@ -2,8 +2,11 @@
 // Depthwise convolution and pooling: every channel on its own, over windows of the image. Vectors lie along channels; a row
 // of output pixels is cut into tiles whose columns are loaded once and used by every tap that meets them.
 
+#include <functional>
+#include <memory>
 #include <span>
 
+#include "codegen/cpu/frame.h"
 #include "kernels/cpu/family.h"
 
 namespace burnish {
@@ -18,8 +21,28 @@ struct WindowKernel {
   int64_t rows_per_task = 1;
 };
 
+// Convolution with one channel a group: why the kernel is none, or empty; the format [taps...][channels] of its weights; what
+// it is for weights that lie so.
+std::string not_depthwise(const Kernel& kernel);
+Format depthwise_weights(std::size_t rank);
+Result<WindowKernel> depthwise_window(const Problem& problem, const Storage& weights);
+
 // Rows of an output image that make a task worth handing out, and the estimate in cycles of the whole kernel.
 int64_t window_rows_per_task(const CpuFeatures& cpu, const Kernel& kernel, const Window& window, double* cycles);
+
+// Rows of a window kernel within another kernel: what it gives is kept there, not in an operand.
+class WindowRows {
+ public:
+  // `storages` must stay; the last is that of the result.
+  WindowRows(KernelFrame& frame, const WindowKernel& what, const Kernel& kernel, std::span<const Storage> storages);
+  ~WindowRows();
+  // Rows [begin, end) over images and all their dims but the last, at least one; their results go to `result`.
+  void emit(llvm::Value* begin, llvm::Value* end, llvm::Value* result);
+
+ private:
+  std::unique_ptr<class WindowEmitter> emitter_;
+  int result_;  // the operand
+};
 
 Result<Emitted> emit_window(const CpuFeatures& cpu, const WindowKernel& what, const Kernel& kernel,
                             std::span<const Storage> storages);

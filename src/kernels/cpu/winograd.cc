@@ -12,7 +12,7 @@
 #include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/family.h"
 #include "kernels/cpu/gather.h"
-#include "kernels/cpu/register_tile.h"
+#include "kernels/cpu/products.h"
 #include "kernels/cpu/winograd_form.h"
 
 namespace burnish {
@@ -30,6 +30,7 @@ struct Plan {
   int lanes = 8, rows = 6, vectors = 2;
   int64_t group = 0;         // tiles of a task, a multiple of rows
   int64_t chunk_blocks = 1;  // blocks of output channels of a task
+  int64_t slice = 0;         // PointProducts'
 
   int64_t points() const {
     int64_t count = 1;
@@ -235,51 +236,13 @@ class WinogradEmitter {
       b_.CreateAlignedStore(values[idx(q)], frame_.advance(to, frame_.number(q * p_.panel_row())), llvm::Align(4));
   }
 
-  // products[point][tile][channel of the block] = panel[point][tile] * weights[block][point]
+  // products[point][tile][channel of the block] = panel[tile][point] * weights[block][point]
   void multiply(llvm::Value* block) {
-    const int64_t width = p_.block();
-    const int sets = RegisterTile::sets_of(p_.rows, p_.vectors, 4);
-    RegisterTile product{frame_, p_.lanes, 4, p_.channels, width, 1, true, sets};
+    const PointProducts product{p_.lanes, p_.rows,        p_.vectors,      p_.points(), p_.channels,
+                                p_.group, p_.panel_row(), p_.panel_tile(), p_.slice};
     llvm::Value* weights =
-        frame_.advance(frame_.pointer(1), b_.CreateMul(block, frame_.number(p_.points() * p_.channels * width)));
-    frame_.loop(
-        "point", frame_.number(0), frame_.number(p_.points()), 1,
-        [&](llvm::Value* q) {
-          llvm::Value* w = frame_.advance(weights, b_.CreateMul(q, frame_.number(p_.channels * width)));
-          llvm::Value* from = frame_.advance(panel_, b_.CreateMul(q, frame_.number(p_.panel_row())));
-          llvm::Value* to = frame_.advance(products_, b_.CreateMul(q, frame_.number(p_.group * width)));
-          const auto rows = [&](llvm::Value* first, int count) {
-            product.ask_for(frame_.advance(w, frame_.number(p_.channels * width)),
-                            b_.CreateSDiv(first, frame_.number(p_.rows)),
-                            tiles_.is_constant() ? p_.group / p_.rows : 1);
-            const Values sums =
-                product.multiply(frame_.advance(from, b_.CreateMul(first, frame_.number(p_.panel_tile()))),
-                                 p_.panel_tile(), w, count, p_.vectors, p_.lanes);
-            for (int r = 0; r < count; ++r)
-              for (int v = 0; v < p_.vectors; ++v) {
-                llvm::Value* at = b_.CreateMul(b_.CreateAdd(first, frame_.number(r)), frame_.number(width));
-                b_.CreateAlignedStore(sums[idx(r * p_.vectors + v)],
-                                      frame_.advance(to, b_.CreateAdd(at, frame_.number(v * p_.lanes))),
-                                      llvm::Align(4));
-              }
-          };
-          // Where the number of tiles is known, so is what a last, smaller tile of registers has. Elsewhere it is a whole one:
-          // panel and products have room for it, and nobody reads what it gives for tiles that are not there.
-          const auto known = tiles_.constant();
-          const int tail = known ? static_cast<int>(*known % p_.rows) : 0;
-          llvm::Value* end =
-              tail == 0 ? count_ : b_.CreateMul(b_.CreateSDiv(count_, frame_.number(p_.rows)), frame_.number(p_.rows));
-          frame_.loop("rows", frame_.number(0), end, p_.rows, [&](llvm::Value* first) { rows(first, p_.rows); });
-          if (tail == 0) return;
-          frame_.branch(
-              b_.CreateICmpSLT(end, count_),
-              [&]() -> Values {
-                rows(end, tail);
-                return {};
-              },
-              []() -> Values { return {}; });
-        },
-        true);
+        frame_.advance(frame_.pointer(1), b_.CreateMul(block, frame_.number(p_.points() * p_.channels * p_.block())));
+    product.multiply(frame_, panel_, weights, products_, count_, tiles_.constant());
   }
 
   void transform_results(llvm::Value* block, llvm::Value* tile) {
@@ -357,6 +320,7 @@ class WinogradEmitter {
 
 constexpr std::size_t kMostCuts = 2;  // of a form that are offered
 constexpr double kClose = 1.15;       // times the best estimate
+constexpr double kStays = 0.6;        // the share of the second cache that stays from group to group
 
 struct Rates {
   double multiplies, loads, stores;
@@ -405,6 +369,7 @@ std::vector<Cut> choose_cuts(const CpuFeatures& cpu, const Problem& problem, Pla
         for (const int64_t split : {1, 2, 4, 8}) {
           if (split > p.blocks()) break;
           p.chunk_blocks = ceil_div(p.blocks(), split);
+          p.slice = PointProducts::slice_of(cpu, p.channels, p.block(), p.group / p.rows);
           // Rows of registers that hold tiles; the last of a group may be smaller.
           const double row_steps =
               static_cast<double>(tiles / p.rows) +
@@ -418,14 +383,22 @@ std::vector<Cut> choose_cuts(const CpuFeatures& cpu, const Problem& problem, Pla
               static_cast<double>(tiles) *
               ((input * input_vectors + tile_start) * static_cast<double>(p.chunks()) +
                result * static_cast<double>(ceil_div(p.outputs, p.lanes)) + 20 * static_cast<double>(p.blocks()));
-          // Transformed weights come from memory once, from the last cache for every other group.
           const auto bytes = static_cast<double>(p.weight_bytes());
-          const double memory = bytes / (bytes > static_cast<double>(cpu.l2_bytes) ? 6.0 : 20.0) +
-                                bytes * static_cast<double>(groups - 1) / 20.0;
+          double work = 0;
+          if (cpu.wide) {
+            const bool stay = bytes / static_cast<double>(p.chunks()) + static_cast<double>(p.panel_bytes()) <
+                              kStays * static_cast<double>(cpu.l2_bytes);
+            work = with_weights(product, bytes / kWeightRate, static_cast<double>(groups), stay, false);
+          } else {
+            // Transformed weights come from memory once, from the last cache for every other group.
+            const double memory = bytes / (bytes > static_cast<double>(cpu.l2_bytes) ? 6.0 : 20.0) +
+                                  bytes * static_cast<double>(groups - 1) / 20.0;
+            work = std::max(product, memory);
+          }
           const auto tasks = static_cast<double>(groups * p.chunks());
           // What two and four threads lose where tasks do not divide evenly.
           const double idle = (std::ceil(tasks / 2) * 2 / tasks + std::ceil(tasks / 4) * 4 / tasks * 0.25) / 1.25;
-          const double cycles = (std::max(product, memory) + transforms) * idle * (fits ? 1 : 1.3);
+          const double cycles = (work + transforms) * idle * (fits ? 1 : 1.3);
           if (cycles < best.cycles * 0.995) best = {p, cycles};
         }
       }
@@ -482,7 +455,8 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
       t.inexact = true;
       t.parameters = {{"points", int64_t{points}},  {"lanes", int64_t{plan.lanes}},
                       {"rows", int64_t{plan.rows}}, {"vectors", int64_t{plan.vectors}},
-                      {"group", plan.group},        {"chunk_blocks", plan.chunk_blocks}};
+                      {"group", plan.group},        {"chunk_blocks", plan.chunk_blocks},
+                      {"slice", plan.slice}};
       // What is left of the direct form's, for those who compare times with what they could be.
       t.parameters["multiplications"] =
           static_cast<double>(plan.points()) / static_cast<double>(plan.tile_outputs() * plan.window.taps());
@@ -502,8 +476,10 @@ Result<Plan> plan_of(const Problem& problem, const Tactic& tactic) {
   p.vectors = static_cast<int>(integer(a, "vectors", 0));
   p.group = integer(a, "group", 0);
   p.chunk_blocks = integer(a, "chunk_blocks", 0);
+  p.slice = integer(a, "slice", 0);
   const auto points = static_cast<int>(integer(a, "points", 0));
-  if (p.lanes < 1 || p.rows < 1 || p.vectors < 1 || p.group < p.rows || p.group % p.rows != 0 || p.chunk_blocks < 1)
+  if (p.lanes < 1 || p.rows < 1 || p.vectors < 1 || p.group < p.rows || p.group % p.rows != 0 || p.chunk_blocks < 1 ||
+      p.slice < 1)
     return internal_error(fmt::format("tactic {} lacks its parameters", tactic.name));
   for (const int64_t taps : p.window.kernel) {
     if (taps > 1 && !WinogradForm::exists(points - static_cast<int>(taps) + 1, static_cast<int>(taps)))

@@ -98,7 +98,7 @@ TEST(CudaPrint, ChoosesByTheSizesOfTheRun) {
 TEST(CudaPrint, SaysWhyNot) {
   Kernel kernel = kernel_of("nest(i: 8) outer(i) { in x: f32[8]\n out y: f32[8]\n %0: f32 = x[i] y[i] = %0 }");
   EXPECT_EQ(cuda_why_not(kernel), "");
-  kernel.anchor = Problem{"matmul", {}, {}, {}};
+  kernel.anchor = Problem{"matmul", {}, {}, {}, {}};
   EXPECT_EQ(cuda_why_not(kernel), "a nest has no code for matmul");
   const auto printed = print_cuda(kernel, storages_of(kernel.nest), "k");
   ASSERT_FALSE(printed);

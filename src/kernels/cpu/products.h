@@ -1,0 +1,39 @@
+#pragma once
+// The middle of algorithms that multiply transformed pixels by transformed weights, point by point (Winograd, Strassen).
+
+#include <algorithm>
+#include <optional>
+
+#include "codegen/cpu/frame.h"
+
+namespace burnish {
+
+// Cycles of `groups` groups of pixels, each of which multiplies for its share of `multiplies` and takes all weights. They come
+// from memory in `memory` cycles, for every group unless they stay near; multiplies hide that unless all wait for weights.
+inline double with_weights(double multiplies, double memory, double groups, bool stay, bool waits) {
+  if (waits) return multiplies + memory * (stay ? 1 : groups);
+  const double each = multiplies / groups, first = std::max(each, memory);
+  return first + (groups - 1) * (stay ? each : first);
+}
+// Bytes a cycle of them, on a Xeon of model 207.
+constexpr double kWeightRate = 5;
+
+//   products[q][i][n] = sum over k of panel[i][q][k] * weights[q][k][n]     for the tiles i of a task and a block of channels
+struct PointProducts {
+  int lanes = 8;
+  int rows = 6, vectors = 2;  // of the register tile
+  int64_t points = 1, sum = 1;
+  int64_t group = 0;                      // tiles of a task, a multiple of rows
+  int64_t panel_row = 0, panel_tile = 0;  // floats from a point to the next, from a tile to the next
+  int64_t slice = 0;                      // steps of k that all tiles take before the next ones
+
+  int64_t block() const { return static_cast<int64_t>(lanes) * vectors; }
+  // Such that the nearest cache holds a slice of the weights beside what else goes through it.
+  static int64_t slice_of(const CpuFeatures& cpu, int64_t sum, int64_t block, int64_t tiles_of_registers);
+  // `count` tiles of the task are there, of `tiles` in all. Where that is not known, the last tile of registers is a whole one:
+  // panel and products must have room for it, and nobody reads what it gives for tiles that are not there.
+  void multiply(KernelFrame& frame, llvm::Value* panel, llvm::Value* weights, llvm::Value* products, llvm::Value* count,
+                std::optional<int64_t> tiles) const;
+};
+
+}  // namespace burnish

@@ -1,0 +1,42 @@
+#pragma once
+// One level of Strassen's multiplication, as Winograd arranged it (7 products and 15 sums of quarters; Knuth, The Art of
+// Computer Programming, vol. 2, 4.6.4): two neighbouring pixels, the halves of k and two blocks of channels make a product
+// of 2x2 quarters, for 7 multiplications instead of 8.
+//
+// Rounds more than a sum in any order would: errors are about twice those of the direct form, relative to the larger of two
+// neighbouring pixels.
+
+#include <functional>
+
+#include "kernels/cpu/contraction.h"
+
+namespace burnish {
+
+struct StrassenTile {
+  int lanes = 8;
+  int rows = 6, vectors = 2;  // register tile: pairs of pixels, vectors of one block of channels
+  int64_t group = 0;          // pairs of a task, a multiple of rows
+  int64_t chunk_blocks = 1;   // pairs of blocks of a task
+  int64_t slice = 0;          // PointProducts'
+  int64_t block() const { return static_cast<int64_t>(lanes) * vectors; }
+};
+
+struct StrassenEstimate {
+  StrassenTile tile;
+  double seconds = 0;
+  std::string why;
+};
+// Best first; none where it does not apply or gains nothing by its own estimate.
+std::vector<StrassenEstimate> choose_strassen(const CpuFeatures& cpu, const Contraction& contraction, int lanes);
+
+// The tactic but for the nest's ports. Weights are operand 1: it wants what strassen_weights gives.
+Tactic strassen_tactic(const Contraction& contraction, const StrassenEstimate& estimate, Tactic::Port a,
+                       const Format& weights);
+bool is_strassen(const Tactic& tactic);
+// What goes into the products of the weights w(k, n).
+Result<Tensor> strassen_weights(const Tactic& tactic, int64_t sum, int64_t channels,
+                                const std::function<float(int64_t k, int64_t n)>& w);
+Result<Emitted> emit_strassen(const CpuFeatures& cpu, const Contraction& contraction, const Tactic& tactic,
+                              const Kernel& kernel, std::span<const Storage> storages);
+
+}  // namespace burnish

@@ -1,0 +1,134 @@
+// A depthwise convolution, what rides along, and the convolution of single pixels after it as one kernel: against references.
+
+#include <random>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "compile/build.h"
+#include "runtime/executor.h"
+#include "tests/support/graph_difference.h"
+#include "tests/support/read_graph.h"
+
+namespace burnish::test {
+namespace {
+
+struct Case {
+  std::string text;
+  std::vector<RuntimeValue> inputs;
+};
+
+class Maker {
+ public:
+  explicit Maker(unsigned seed) : random_(seed) {}
+
+  // Images of one dim to three, windows that leave them, an open batch, all that may stand between and behind.
+  Case run() {
+    const auto rank = static_cast<std::size_t>(pick(1, 3));
+    const int64_t channels = pick(1, 70), outputs = pick(1, 90), batch = pick(1, 3);
+    const bool open = pick(0, 2) == 0;
+    std::vector<int64_t> x = {batch, channels}, w = {channels, 1}, y = {batch, outputs};
+    std::string strides, dilations, begins, ends;
+    for (std::size_t d = 0; d < rank; ++d) {
+      const int64_t kernel = pick(1, 5), stride = pick(1, 2), dilation = pick(0, 3) == 0 ? 2 : 1;
+      const int64_t begin = pick(0, 2), end = pick(0, 2), span = (kernel - 1) * dilation + 1;
+      const int64_t size = pick(span, rank > 1 ? span + 20 : 90);
+      x.push_back(size);
+      w.push_back(kernel);
+      y.push_back((size + begin + end - span) / stride + 1);
+      strides += fmt::format("{}{}", d ? ", " : "", stride);
+      dilations += fmt::format("{}{}", d ? ", " : "", dilation);
+      begins += fmt::format("{}, ", begin);
+      ends += fmt::format("{}{}", d ? ", " : "", end);
+    }
+    std::vector<int64_t> single = {outputs, channels};
+    single.resize(2 + rank, 1);
+    auto middle = y;
+    middle[1] = channels;
+    std::string body, parameters = input("x", x, open);
+    parameters += ", " + input("w", w);
+    parameters += ", " + input("v", single);
+    const auto type = [&](const std::vector<int64_t>& dims) { return text(dims, open); };
+    const bool bias = pick(0, 1) == 0, residual = pick(0, 1) == 0;
+    if (bias) parameters += ", " + input("b", {channels});
+    if (bias) parameters += ", " + input("c", {outputs});
+    if (residual) parameters += ", " + input("r", y, open);
+    body +=
+        fmt::format("  %h: f32[{}] = conv(%x, %w{}) {{groups = {}, strides = [{}], dilations = [{}], pads = [{}{}]}}\n",
+                    type(middle), bias ? ", %b" : "", channels, strides, dilations, begins, ends);
+    const char* between[] = {"", "relu", "sigmoid", "tanh"};
+    const std::string_view then = between[pick(0, 3)];
+    if (!then.empty()) body += fmt::format("  %a: f32[{}] = {}(%h)\n", type(middle), then);
+    body += fmt::format("  %p: f32[{}] = conv(%{}, %v{})\n", type(y), then.empty() ? "h" : "a", bias ? ", %c" : "");
+    if (residual) body += fmt::format("  %s: f32[{}] = add(%p, %r)\n", type(y));
+    made_.text = fmt::format("graph @main({}) {{\n{}  return %{}\n}}", parameters, body, residual ? "s" : "p");
+    return std::move(made_);
+  }
+
+ private:
+  int64_t pick(int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random_); }
+
+  static std::string text(const std::vector<int64_t>& dims, bool open) {
+    std::string all = open ? "N" : fmt::format("{}", dims[0]);
+    for (std::size_t d = 1; d < dims.size(); ++d) all += fmt::format(",{}", dims[d]);
+    return all;
+  }
+
+  std::string input(const char* name, const std::vector<int64_t>& dims, bool open = false) {
+    Tensor tensor = *Tensor::allocate(DType::f32, dims);
+    auto* numbers = reinterpret_cast<float*>(tensor.mutable_data());
+    std::uniform_real_distribution<float> any(-1, 1);
+    for (int64_t i = 0; i < tensor.elements(); ++i) numbers[i] = any(random_);
+    made_.inputs.emplace_back(std::move(tensor));
+    return fmt::format("%{}: f32[{}]", name, text(dims, open));
+  }
+
+  std::mt19937 random_;
+  Case made_;
+};
+
+bool is_joined(const BuildResult& built) {
+  return std::ranges::any_of(built.layers, [](const auto& text) { return text.find("separable") != text.npos; });
+}
+
+TEST(Separable, RandomShapes) {
+  int joined = 0;
+  for (unsigned seed = 0; seed < 60; ++seed) {
+    const Case c = Maker(seed).run();
+    SCOPED_TRACE(c.text);
+    const auto graph = read_graph(c.text);
+    ASSERT_NE(graph, nullptr);
+    const auto expected = interpret(*graph, c.inputs);
+    ASSERT_TRUE(expected.has_value()) << expected.error().message();
+    for (const char* cpu : {"x86-64-v2", "x86-64-v3", "x86-64-v4"}) {
+      if (!host_cpu().supports(*parse_cpu(cpu))) continue;
+      BuildOptions options;
+      options.cpu = cpu;
+      const auto built = build(graph->clone(), options);
+      ASSERT_TRUE(built.has_value()) << built.error().message();
+      joined += is_joined(*built);
+      auto executor = Executor::create(built->program);
+      ASSERT_TRUE(executor.has_value()) << executor.error().message();
+      ThreadPool pool(2);
+      Context context(*executor, &pool);
+      const auto results = context.run(c.inputs);
+      ASSERT_TRUE(results.has_value()) << results.error().message();
+      EXPECT_EQ(first_difference(*results, *expected, 1e-4), "") << cpu;
+    }
+  }
+  EXPECT_GT(joined, 40);
+}
+
+TEST(Separable, NotWhatOthersReadToo) {
+  const auto graph = read_graph(R"(graph @main(%x: f32[1,32,28,28], %w: f32[32,1,3,3], %v: f32[64,32,1,1]) {
+  %h: f32[1,32,28,28] = conv(%x, %w) {groups = 32, pads = [1, 1, 1, 1]}
+  %p: f32[1,64,28,28] = conv(%h, %v)
+  return %p, %h
+})");
+  const auto built = build(graph->clone(), {});
+  ASSERT_TRUE(built.has_value()) << built.error().message();
+  EXPECT_FALSE(is_joined(*built));
+}
+
+}  // namespace
+}  // namespace burnish::test
