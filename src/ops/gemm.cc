@@ -27,7 +27,9 @@ Result<Values> decompose(DecomposeContext& n) {
   TRY(dims_of(n, 1));
   Value* a = n.integer("trans_a") != 0 ? c.transpose(n.in(0), {1, 0}) : n.in(0);
   Value* b = n.integer("trans_b") != 0 ? c.transpose(n.in(1), {1, 0}) : n.in(1);
-  Value* y = c.op("matmul", {a, b});
+  AttributeMap attributes;
+  if (n.integer("exact") != 0) attributes.emplace("exact", int64_t{1});
+  Value* y = c.op("matmul", {a, b}, std::move(attributes));
   const DType dtype = n.type(0).dtype;
   const double alpha = n.real("alpha"), beta = n.has(2) ? n.real("beta") : 0;
   // A factor that is not whole is none of an integer dtype.
@@ -47,7 +49,8 @@ constexpr ResultDoc kResults[] = {{"y", "[rows of a, columns of b]"}};
 constexpr AttributeSpec kAttributes[] = {{"alpha", AttributeKind::real, "1.0", "scale of the product"},
                                          {"beta", AttributeKind::real, "1.0", "scale of c; with 0, c is not read"},
                                          {"trans_a", AttributeKind::integer, "0", "1: a is transposed"},
-                                         {"trans_b", AttributeKind::integer, "0", "1: b is transposed"}};
+                                         {"trans_b", AttributeKind::integer, "0", "1: b is transposed"},
+                                         {"exact", AttributeKind::integer, "0", "as of convolution"}};
 constexpr Sample kSamples[] = {
     {"a: f32[3,4], b: f32[4,5], c: f32[5]; y = gemm(a, b, c)"},
     {"a: f32[4,3], b: f32[5,4], c: f32[3,1]; y = gemm(a, b, c) {alpha = 0.5, beta = 0.25, trans_a = 1, trans_b = 1}"},

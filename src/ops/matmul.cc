@@ -72,10 +72,15 @@ Status reference(ReferenceContext& c) {
   return {};
 }
 
-Result<Kernel> lower(LowerContext& c) { return problem_kernel(c, "matmul", {}); }
+Result<Kernel> lower(LowerContext& c) {
+  AttributeMap attributes;
+  if (c.integer("exact") != 0) attributes.emplace("exact", int64_t{1});
+  return problem_kernel(c, "matmul", std::move(attributes));
+}
 
 constexpr OperandSpec kOperands[] = {{"a", "numeric|complex"}, {"b", "same"}};
 constexpr ResultDoc kResults[] = {{"y", "[..., M, N]"}};
+constexpr AttributeSpec kAttributes[] = {{"exact", AttributeKind::integer, "0", "as of convolution"}};
 constexpr Sample kSamples[] = {
     {"a: f32[5,7], b: f32[7,3]; y = matmul(a, b)"},
     {"a: f32[2,1,M,8], b: f32[3,8,4]; y = matmul(a, b)"},
@@ -87,7 +92,7 @@ constexpr Operator kOperator = {
     .doc = "y[..., m, n] = sum over k of a[..., m, k] * b[..., k, n]; leading dims broadcast. Integers wrap.",
     .operands = kOperands,
     .results = kResults,
-    .attributes = {},
+    .attributes = kAttributes,
     .infer = infer,
     .reference = reference,
     .decompose = nullptr,

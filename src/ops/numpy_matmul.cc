@@ -33,7 +33,9 @@ Result<Values> decompose(DecomposeContext& n) {
   const auto a = static_cast<int64_t>(TRY(dims_of(n, 0)).size()), b = static_cast<int64_t>(TRY(dims_of(n, 1)).size());
   Value* left = a == 1 ? c.op("unsqueeze", {n.in(0)}, {{"axes", Ints{0}}}) : n.in(0);
   Value* right = b == 1 ? c.op("unsqueeze", {n.in(1)}, {{"axes", Ints{1}}}) : n.in(1);
-  Value* y = c.op("matmul", {left, right});
+  AttributeMap attributes;
+  if (n.integer("exact") != 0) attributes.emplace("exact", int64_t{1});
+  Value* y = c.op("matmul", {left, right}, std::move(attributes));
   const int64_t rank = std::max<int64_t>({a, b, 2});
   Ints axes;
   if (a == 1) axes.push_back(rank - 2);
@@ -43,6 +45,7 @@ Result<Values> decompose(DecomposeContext& n) {
 
 constexpr OperandSpec kOperands[] = {{"a", "numeric"}, {"b", "same"}};
 constexpr ResultDoc kResults[] = {{"y", "[..., M, N], without M or N where a or b is a vector"}};
+constexpr AttributeSpec kAttributes[] = {{"exact", AttributeKind::integer, "0", "as of convolution"}};
 constexpr Sample kSamples[] = {{"a: f32[2,3,4], b: f32[4,5]; y = numpy_matmul(a, b)"},
                                {"a: f32[4], b: f32[2,4,5]; y = numpy_matmul(a, b)"},
                                {"a: f32[2,3,4], b: f32[4]; y = numpy_matmul(a, b)"},
@@ -54,7 +57,7 @@ constexpr Operator kOperators[] = {
             "Source: ONNX MatMul.",
      .operands = kOperands,
      .results = kResults,
-     .attributes = {},
+     .attributes = kAttributes,
      .infer = infer,
      .reference = nullptr,
      .decompose = decompose,

@@ -437,8 +437,9 @@ bool takes_single_pixels(const Problem& problem) {
   const auto all = [&](const char* name, int64_t number) {
     return std::ranges::all_of(attribute_or(problem, name, Ints()), [&](int64_t n) { return n == number; });
   };
+  if (problem.family != "convolution" || problem.operands.size() != 2) return false;
   const Dims& w = problem.operands[1].dims;
-  return problem.family == "convolution" && w.size() > 2 && attribute_or(problem, "groups", int64_t{1}) == 1 &&
+  return w.size() > 2 && attribute_or(problem, "groups", int64_t{1}) == 1 &&
          std::all_of(w.begin() + 2, w.end(), [](const Dim& d) { return d == Dim(1); }) && all("strides", 1) &&
          all("pads", 0) && attribute_or(problem, "exact", int64_t{0}) == 0;
 }

@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -24,8 +25,7 @@ constexpr double kFarOff = 3, kHardly = 6;  // times the best estimate: not wort
 constexpr double kHopeless = 1.3;           // times the best time: out of the later rounds
 constexpr double kBudget = 0.012;           // seconds of runs for one candidate
 constexpr int kFewestRounds = 3, kMostRounds = 40, kRunsATurn = 3;
-constexpr int64_t kWeightBytes = 48 << 20;  // copies of the weights, so that each run finds them where a network would
-constexpr int64_t kMostCopies = 16;
+constexpr int64_t kMostWeights = 256 << 20;  // bytes
 constexpr int64_t kScratchApart = 256;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -82,9 +82,40 @@ struct Kind {
   const Unit& unit() const { return *units.front(); }
 };
 
+// Numbers in [-1, 1): a kernel must not be slowed down by subnormals or infinities.
+void fill(float* data, int64_t count) {
+  uint32_t state = 1;
+  for (int64_t i = 0; i < count; ++i) {
+    state = state * 1664525u + 1013904223u;
+    data[i] = static_cast<float>(static_cast<int32_t>(state)) * 0x1p-31f;
+  }
+}
+
+// As many bytes as the network has weights, of which each run takes some that others have not: so it finds them where a run
+// of the network would, in the last cache or in memory.
+class Weights {
+ public:
+  explicit Weights(int64_t bytes) : wanted_(std::min(bytes, kMostWeights)) {}
+
+  Status make_room(int64_t bytes) {
+    if (bytes <= bytes_) return {};
+    bytes_ = round_up(std::max(bytes, wanted_), 64);
+    TRY(block_.reserve(bytes_));
+    fill(reinterpret_cast<float*>(block_.data()), bytes_ / 4);
+    return {};
+  }
+  std::byte* part(int64_t run, int64_t bytes) const { return block_.data() + run % (bytes_ / bytes) * bytes; }
+
+ private:
+  Block block_;
+  int64_t wanted_, bytes_ = 0;
+};
+
 // A kernel's operands and scratch. What they hold is of no consequence, so all candidates share them.
 class Arena {
  public:
+  explicit Arena(Weights& weights) : weights_(weights) {}
+
   Status make(const Unit& unit, std::span<const Candidate* const> candidates, int threads) {
     const std::size_t count = unit.kernel.operand_count();
     operands_ = std::vector<Operand>(count);
@@ -94,11 +125,15 @@ class Arena {
       bytes = round_up(bytes, 64);
       Operand& o = operands_[i];
       o.bytes = bytes;
-      o.copies = is_constant(*unit.operands[i]) ? std::clamp<int64_t>(kWeightBytes / bytes, 1, kMostCopies) : 1;
-      TRY(o.block.reserve(bytes * o.copies));
       const bool real = unit.kernel.operand_type(i).dtype == DType::f32;
-      if (real) fill(reinterpret_cast<float*>(o.block.data()), bytes * o.copies / 4);
-      else std::fill_n(o.block.data(), bytes * o.copies, std::byte{0});
+      o.is_weight = real && is_constant(*unit.operands[i]);
+      if (o.is_weight) {
+        TRY(weights_.make_room(bytes));
+        continue;
+      }
+      TRY(o.block.reserve(bytes));
+      if (real) fill(reinterpret_cast<float*>(o.block.data()), bytes / 4);
+      else std::fill_n(o.block.data(), bytes, std::byte{0});
     }
     int64_t scratch = 0;
     for (const Candidate* c : candidates) scratch = std::max(scratch, TRY(number(c->emitted->scratch_bytes)));
@@ -108,7 +143,7 @@ class Arena {
 
   std::vector<void*> pointers(int64_t run) const {
     std::vector<void*> list;
-    for (const Operand& o : operands_) list.push_back(o.block.data() + run % o.copies * o.bytes);
+    for (const Operand& o : operands_) list.push_back(o.is_weight ? weights_.part(run, o.bytes) : o.block.data());
     return list;
   }
   std::byte* scratch(int worker) const {
@@ -118,7 +153,8 @@ class Arena {
  private:
   struct Operand {
     Block block;
-    int64_t bytes = 0, copies = 1;
+    int64_t bytes = 0;
+    bool is_weight = false;
   };
 
   static Result<int64_t> operand_bytes(const Unit& unit, const Tactic& tactic, std::size_t i) {
@@ -131,15 +167,7 @@ class Arena {
     return *bytes;
   }
 
-  // Numbers in [-1, 1): a kernel must not be slowed down by subnormals or infinities.
-  static void fill(float* data, int64_t count) {
-    uint32_t state = 1;
-    for (int64_t i = 0; i < count; ++i) {
-      state = state * 1664525u + 1013904223u;
-      data[i] = static_cast<float>(static_cast<int32_t>(state)) * 0x1p-31f;
-    }
-  }
-
+  Weights& weights_;
   std::vector<Operand> operands_;
   Block scratch_;
   int64_t scratch_stride_ = 0;
@@ -154,9 +182,10 @@ class Tuner {
       if (unit.kind == Unit::Kind::kernel) add(unit);
     for (std::size_t k = 0; k < kinds_.size(); ++k) choose(k);
     TRY(emit_all());
+    Weights weights(weight_bytes(units));
     for (std::size_t k = 0; k < kinds_.size(); ++k) {
       if (options_.cancelled && options_.cancelled()) return usage_error("the build was cancelled");
-      TRY(measure(kinds_[k]));
+      TRY(measure(kinds_[k], weights));
       if (options_.progress) options_.progress(static_cast<double>(k + 1) / static_cast<double>(kinds_.size()));
     }
     for (Kind& kind : kinds_)
@@ -180,6 +209,18 @@ class Tuner {
       kind.text = (unit.kernel.anchor ? unit.kernel.anchor->family : std::string("nest")) + " " + sizes;
     }
     kinds_[found->second].units.push_back(&unit);
+  }
+
+  static int64_t weight_bytes(const std::vector<Unit>& units) {
+    std::set<const Value*> constants;
+    int64_t bytes = 0;
+    for (const Unit& unit : units) {
+      if (unit.kind != Unit::Kind::kernel) continue;
+      for (const Value* value : unit.operands)
+        if (is_constant(*value) && constants.insert(value).second)
+          bytes += std::get<Tensor>(*value->producer()->attribute("value")).byte_size();
+    }
+    return bytes;
   }
 
   // The best few by estimate whose times nobody knows.
@@ -226,12 +267,12 @@ class Tuner {
     return {};
   }
 
-  Status measure(Kind& kind) {
+  Status measure(Kind& kind, Weights& weights) {
     if (kind.candidates.empty()) return {};
     std::vector<Candidate*> racing;
     for (std::size_t c : kind.candidates) racing.push_back(&candidates_[c]);
     const std::vector<const Candidate*> all(racing.begin(), racing.end());
-    Arena arena;
+    Arena arena(weights);
     TRY(arena.make(kind.unit(), all, options_.pool->threads()));
     std::vector<Runner> runners;
     for (Candidate* c : racing) runners.push_back(TRY(Runner::make(*c)));

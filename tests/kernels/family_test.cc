@@ -286,6 +286,29 @@ TEST(Strassen, Matmuls) {
   }
 }
 
+TEST(Strassen, RowsAnswerForThemselves) {
+  std::mt19937 random(14);
+  for (const auto& [m, k, n] : {std::tuple{40, 128, 96}, {33, 70, 150}}) {
+    const MatrixProblem p{{m, k}, {k, n}};
+    Problem problem;
+    problem.family = "matmul";
+    problem.operands = {Type::tensor(DType::f32, to_dims(p.a)), Type::tensor(DType::f32, to_dims(p.b))};
+    problem.result = Type::tensor(DType::f32, {m, n});
+    const Kernel kernel = make_kernel(problem, Ending::plain, 1);
+    for (const CpuFeatures& cpu : processors()) {
+      EXPECT_TRUE(offers_strassen(kernel, cpu)) << cpu.text();
+      Check check;
+      check.cpu = cpu;
+      check.unlike = true;
+      check.tolerance = 1e-4;
+      check_kernel(
+          kernel, Ending::plain, 1, [&](auto& operands) { return p.expected(operands); }, random, check, "unlike rows");
+    }
+    problem.attributes["exact"] = int64_t{1};
+    EXPECT_FALSE(offers_strassen(make_kernel(problem, Ending::plain, 1), host_cpu()));
+  }
+}
+
 // Whatever tile an element falls in: those at the ends are smaller.
 TEST(Matmul, EqualRowsAndColumnsGiveEqualResults) {
   std::mt19937 random(10);

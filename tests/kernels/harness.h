@@ -53,6 +53,7 @@ struct Check {
   bool strided = false;     // give ports that accept any strides something else than dense rows
   double tolerance = 1e-5;  // relative to the largest result
   bool alike = false;       // of a matmul: equal rows of a and equal columns of b give results of the same bits
+  bool unlike = false;  // of a matmul: rows of a are large, small, infinite or no numbers, and each answers for itself
 };
 // The anchor in f64 from the operands' values.
 using Oracle = std::function<Array(std::vector<Array>& operands)>;

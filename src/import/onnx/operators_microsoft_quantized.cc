@@ -129,7 +129,7 @@ Status gemm(NodeContext& c) {
   const DType wide = c.has(7) ? DType::f64 : DType::f32;
   if (c.real("alpha", 1) != 1) sides = c.op("mul", {sides, c.number(sides, c.real("alpha", 1))});
   Value* y = c.op("gemm", {integers(c, 0, DType::f32), centred(c, c.in(3), c.in(5), turned ? 1 : 0, DType::f32)},
-                  {{"trans_a", c.integer("transA", 0)}, {"trans_b", c.integer("transB", 0)}});
+                  {{"trans_a", c.integer("transA", 0)}, {"trans_b", c.integer("transB", 0)}, {"exact", int64_t{1}}});
   y = c.cast(y, wide);
   if (c.has(6)) y = c.op("add", {y, c.cast(c.in(6), wide)});
   y = c.op("mul", {y, c.cast(sides, wide)});

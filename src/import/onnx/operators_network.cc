@@ -230,14 +230,16 @@ constexpr OperatorRow kRows[] = {
 
 }  // namespace
 
-Result<Value*> numpy_matmul(NodeContext& c, Value* a, Value* b) {
+Result<Value*> numpy_matmul(NodeContext& c, Value* a, Value* b, bool exact) {
+  AttributeMap attributes;
+  if (exact) attributes.emplace("exact", int64_t{1});
   for (Value* v : {a, b})
-    if (v != nullptr && !v->type().ranked) return c.op("numpy_matmul", {a, b});
+    if (v != nullptr && !v->type().ranked) return c.op("numpy_matmul", {a, b}, std::move(attributes));
   const auto is_vector = [](Value* v) { return v != nullptr && v->type().is_ranked_tensor() && v->type().rank() == 1; };
   const bool row = is_vector(a), column = is_vector(b);
   if (row) a = c.op("unsqueeze", {a}, {{"axes", Ints{0}}});
   if (column) b = c.op("unsqueeze", {b}, {{"axes", Ints{1}}});
-  Value* y = c.op("matmul", {a, b});
+  Value* y = c.op("matmul", {a, b}, std::move(attributes));
   if (y == nullptr || (!row && !column)) return y;
   const int64_t rank = y->type().rank();
   Ints axes;

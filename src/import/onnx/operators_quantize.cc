@@ -50,8 +50,8 @@ Status qlinear_matmul(NodeContext& c) {
   TRY(need_inputs(c, {0, 1, 2, 3, 4, 5, 6, 7}));
   if (is_integer(c.dtype(0)) && is_integer(c.dtype(3)) && is_integer(c.dtype(7))) {
     // In f32 sums of integers are exact below 2^24.
-    Value* y =
-        TRY(numpy_matmul(c, centred(c, c.in(0), c.in(2), 1, DType::f32), centred(c, c.in(3), c.in(5), 0, DType::f32)));
+    Value* y = TRY(numpy_matmul(c, centred(c, c.in(0), c.in(2), 1, DType::f32),
+                                centred(c, c.in(3), c.in(5), 0, DType::f32), true));
     Value* sides = scale_product(c, along(c, c.in(1), 1), along(c, c.in(4), 0));
     y = c.op("mul", {c.cast(y, DType::f64), sides});
     c.give(TRY(requantized(c, y, along(c, c.in(6), 0), along(c, c.in(7), 0), c.dtype(7))));

@@ -6,7 +6,7 @@
 namespace burnish::onnx {
 
 // numpy.matmul: a vector on the left is a row, on the right a column, and the axis goes again.
-Result<Value*> numpy_matmul(NodeContext& c, Value* a, Value* b);
+Result<Value*> numpy_matmul(NodeContext& c, Value* a, Value* b, bool exact = false);
 // A list of one element as a scalar; anything else, null too, as it is.
 Value* single(NodeContext& c, Value* v);
 // Channels from the last axis of x to the second, or back.

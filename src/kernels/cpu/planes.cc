@@ -5,12 +5,19 @@
 #include "kernels/cpu/gather.h"
 
 namespace burnish {
+namespace {
+
+constexpr int64_t kMostTaps = 32, kMostPlaces = int64_t{1} << 30;
+
+}  // namespace
 
 bool reads_planes(const CpuFeatures& cpu, const Contraction& c) {
   if (cpu.level < 3 || c.sums.empty() || c.pixels.empty()) return false;  // vectors need masks
   const int row = c.pixels.back().spatial;
   if (row < 0 || c.sums.back().spatial != row) return false;
   const auto& s = c.spatials[static_cast<std::size_t>(row)];
+  // Taps are written out, and places in a row are counted in 32 bits.
+  if (c.sums.back().extent > kMostTaps || s.size.range().high > kMostPlaces) return false;
   return s.a_stride == Dim(1) && s.stride <= 2 &&
          std::ranges::none_of(c.sums.begin(), c.sums.end() - 1, [&](const auto& sum) { return sum.spatial == row; });
 }

@@ -19,7 +19,7 @@ namespace {
 // The share of the second cache that a panel and all weights may take; bytes a cycle of weights from there; cycles of a
 // task's start.
 constexpr double kPanelShare = 0.2, kWeightShare = 0.5, kWeightBytes = 40, kTaskStart = 1500;
-constexpr int64_t kMostRows = 32, kWantedTasks = 8;
+constexpr int64_t kMostRows = 32, kWantedTasks = 6;
 
 struct Shape {
   const Kernel& before;
@@ -71,9 +71,8 @@ std::pair<int64_t, double> rows_of_a_task(const CpuFeatures& cpu, const Shape& s
   std::pair<int64_t, double> best = {0, INFINITY};
   if (weights > kWeightShare * l2) return best;
   for (int64_t rows = 1; rows <= std::min(all, kMostRows); ++rows) {
-    if (rows > 1 && (static_cast<double>(rows * s.width * s.channels * 4) > kPanelShare * l2 ||
-                     ceil_div(all, rows) < std::min(all, kWantedTasks)))
-      break;
+    const bool fits = static_cast<double>(rows * s.width * s.channels * 4) <= kPanelShare * l2;
+    if (!fits || ceil_div(all, rows) < kWantedTasks) break;
     const int64_t pixels = rows * s.width, tasks = ceil_div(all, rows);
     const auto share = static_cast<double>(round_up(pixels, tile.rows) * tasks) / static_cast<double>(all * s.width);
     const double cycles = multiplies * (share - 1) + static_cast<double>(tasks) * (kTaskStart + weights / kWeightBytes);

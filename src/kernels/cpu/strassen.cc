@@ -1,11 +1,13 @@
 #include "kernels/cpu/strassen.h"
 
 #include <algorithm>
+#include <limits>
 
 #include <fmt/format.h>
 #include <llvm/IR/Constants.h>
 
 #include "base/checked.h"
+#include "codegen/cpu/expression.h"
 #include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/family.h"
 #include "kernels/cpu/gather.h"
@@ -15,6 +17,9 @@ namespace burnish {
 namespace {
 
 constexpr int64_t kProducts = 7;
+// Sums of squares of two pixels that may differ by this factor: beyond, the small one's results would take errors from the
+// large one, and from one that is not finite, everything.
+constexpr double kAlike = 4096;
 
 // A task transforms a group of pairs of pixels; then, for each pair of blocks of channels, the weights, multiplies, and adds
 // the products up into the epilogue.
@@ -29,6 +34,7 @@ class StrassenEmitter {
         kernel_(kernel),
         epilogue_(frame_, kernel, storages, contraction.channel_axis),
         gather_(frame_, contraction),
+        e_(frame_),
         sum_(contraction.sum_count()),
         half_(sum_ / 2),
         blocks_(ceil_div(contraction.channels, 2 * tile.block())),
@@ -38,7 +44,7 @@ class StrassenEmitter {
         evenly_(lie_evenly(contraction)) {
     panel_row_ = on_other_sets(round_up(half_, 16) + 16);
     panel_tile_ = on_other_sets(kProducts * panel_row_);
-    copied_row_ = round_up(sum_, 16);
+    copied_row_ = round_up(sum_, 16) + 16;  // Gather may write a vector behind a row
     std::vector<int> axes;
     for (const auto& p : c_.pixels) {
       axes.push_back(p.axis);
@@ -56,6 +62,7 @@ class StrassenEmitter {
     };
     panel_ = reserve(t_.group * panel_tile_);
     products_ = reserve(kProducts * t_.group * t_.block());
+    alike_ = reserve(t_.group);
     none_ = reserve(copied_row_);
     if (!evenly_) copied_ = reserve(2 * copied_row_);
     gather_.prepare(reserve(gather_.zero_bytes() / 4));
@@ -125,21 +132,67 @@ class StrassenEmitter {
     }
     rows[1] = b_.CreateSelect(both, rows[1], none_);
     llvm::Value* panel = frame_.advance(panel_, b_.CreateMul(pair, frame_.number(panel_tile_)));
-    const auto step = [&](llvm::Value* k, int lanes) {
-      Values a;
-      for (llvm::Value* row : rows)
-        for (const int64_t half : {int64_t{0}, half_})
-          a.push_back(load(frame_.advance(row, b_.CreateAdd(k, frame_.number(half))), lanes));
-      const auto sums = of_pixels(a);
-      for (std::size_t q = 0; q < sums.size(); ++q) {
-        llvm::Value* at = b_.CreateAdd(k, frame_.number(static_cast<int64_t>(q) * panel_row_));
-        b_.CreateAlignedStore(sums[q], frame_.advance(panel, at), llvm::Align(4));
-      }
+    Values squares(2, real(0));
+    for_each_vector(
+        [&](llvm::Value* k, int lanes, Values& energy) {
+          const Values a = load_quarters(rows, k, lanes);
+          for (std::size_t i = 0; i < a.size(); ++i) energy[i / 2] = frame_.multiply_add(a[i], a[i], energy[i / 2]);
+          keep(panel, k, of_pixels(a));
+        },
+        squares);
+    const auto at_most = [&](llvm::Value* x, double factor, llvm::Value* y) {
+      return b_.CreateFCmpOLE(x, b_.CreateFMul(y, real(factor)));
     };
+    llvm::Value* near = b_.CreateAnd(at_most(squares[0], kAlike, squares[1]), at_most(squares[1], kAlike, squares[0]));
+    llvm::Value* finite = b_.CreateFCmpOLT(squares[0], real(std::numeric_limits<float>::infinity()));
+    llvm::Value* alike = b_.CreateAnd(finite, b_.CreateOr(near, b_.CreateNot(both)));
+    b_.CreateAlignedStore(b_.CreateZExt(alike, b_.getInt32Ty()), frame_.advance(alike_, pair), llvm::Align(4));
+    frame_.branch(
+        alike, []() -> Values { return {}; },
+        [&]() -> Values {  // quarters as they are: `apart` multiplies them
+          Values none;
+          for_each_vector([&](llvm::Value* k, int lanes, Values&) { keep(panel, k, load_quarters(rows, k, lanes)); },
+                          none);
+          return {};
+        });
+  }
+
+  llvm::Value* real(double x) { return llvm::ConstantFP::get(frame_.f32(), x); }
+
+  // Calls body(k, lanes, carried) over a half of k. `carried` are scalars outside, sums of vectors' lanes.
+  void for_each_vector(const std::function<void(llvm::Value*, int, Values&)>& body, Values& carried) {
     int64_t done = half_ / t_.lanes * t_.lanes;
-    frame_.loop("k", frame_.number(0), frame_.number(done), t_.lanes, [&](llvm::Value* k) { step(k, t_.lanes); });
+    const auto vectors = [&](int lanes) { return Values(carried.size(), llvm::Constant::getNullValue(type(lanes))); };
+    const auto add = [&](const Values& sums) {
+      for (std::size_t i = 0; i < sums.size(); ++i)
+        carried[i] = b_.CreateFAdd(carried[i], e_.reduce_lanes(Reduction::sum, DType::f32, sums[i]));
+    };
+    Values sums = vectors(t_.lanes);
+    frame_.loop("k", frame_.number(0), frame_.number(done), t_.lanes, sums,
+                [&](llvm::Value* k, Values& now) { body(k, t_.lanes, now); });
+    add(sums);
     for (int lanes = t_.lanes / 2; lanes > 0; lanes /= 2)
-      for (; done + lanes <= half_; done += lanes) step(frame_.number(done), lanes);
+      for (; done + lanes <= half_; done += lanes) {
+        Values rest = vectors(lanes);
+        body(frame_.number(done), lanes, rest);
+        add(rest);
+      }
+  }
+
+  // First pixel: left, right half; second.
+  Values load_quarters(llvm::Value* const (&rows)[2], llvm::Value* k, int lanes) {
+    Values a;
+    for (llvm::Value* row : rows)
+      for (const int64_t half : {int64_t{0}, half_})
+        a.push_back(load(frame_.advance(row, b_.CreateAdd(k, frame_.number(half))), lanes));
+    return a;
+  }
+
+  void keep(llvm::Value* panel, llvm::Value* k, const Values& values) {
+    for (std::size_t q = 0; q < values.size(); ++q) {
+      llvm::Value* at = b_.CreateAdd(k, frame_.number(static_cast<int64_t>(q) * panel_row_));
+      b_.CreateAlignedStore(values[q], frame_.advance(panel, at), llvm::Align(4));
+    }
   }
 
   // What of a = (first pixel: left, right half; second: left, right) goes into each product.
@@ -163,10 +216,10 @@ class StrassenEmitter {
     const int64_t floats = kProducts * half_ * t_.block();
     llvm::Value* weights = frame_.advance(frame_.pointer(c_.w_operand), b_.CreateMul(number, frame_.number(floats)));
     product.multiply(frame_, panel_, weights, products_, count_, pairs_.constant());
-    results(number, vectors);
+    results(number, weights, vectors);
   }
 
-  void results(llvm::Value* number, int vectors) {
+  void results(llvm::Value* number, llvm::Value* weights, int vectors) {
     const int64_t width = int64_t{vectors} * t_.lanes;
     llvm::Value* channel = b_.CreateMul(number, frame_.number(2 * t_.block()));
     frame_.loop(
@@ -177,14 +230,21 @@ class StrassenEmitter {
           llvm::Value* both = b_.CreateICmpSLT(second, frame_.size(pixels_));
           const std::vector<llvm::Value*> places[] = {position(first), position(second)};
           llvm::Value* from = frame_.advance(products_, b_.CreateMul(pair, frame_.number(width)));
+          llvm::Value* alike = b_.CreateTrunc(
+              b_.CreateAlignedLoad(b_.getInt32Ty(), frame_.advance(alike_, pair), llvm::Align(4)), b_.getInt1Ty());
           frame_.loop(
               "vector", frame_.number(0), frame_.number(width), t_.lanes,
               [&](llvm::Value* v) {
-                Values products;
-                for (int64_t q = 0; q < kProducts; ++q)
-                  products.push_back(
-                      load(frame_.advance(from, b_.CreateAdd(v, frame_.number(q * t_.group * width))), t_.lanes));
-                const Values sums = of_products(products);
+                const Values sums = frame_.branch(
+                    alike,
+                    [&]() -> Values {
+                      Values products;
+                      for (int64_t q = 0; q < kProducts; ++q)
+                        products.push_back(
+                            load(frame_.advance(from, b_.CreateAdd(v, frame_.number(q * t_.group * width))), t_.lanes));
+                      return of_products(products);
+                    },
+                    [&] { return apart(pair, frame_.advance(weights, v), width); });
                 llvm::Value* left = b_.CreateAdd(channel, v);
                 llvm::Value* right = b_.CreateAdd(left, frame_.number(width));
                 store(places[0], left, sums[0]);
@@ -201,6 +261,37 @@ class StrassenEmitter {
               true);
         },
         true);
+  }
+
+  // The results of a pair that is not added up, for a vector of each block. Weights of the first half's right block are not
+  // among those of the products, but their difference from the left ones is.
+  Values apart(llvm::Value* pair, llvm::Value* weights, int64_t width) {
+    llvm::Value* panel = frame_.advance(panel_, b_.CreateMul(pair, frame_.number(panel_tile_)));
+    Values sums(4, llvm::Constant::getNullValue(type(t_.lanes)));
+    frame_.loop(
+        "apart", frame_.number(0), frame_.number(half_), 1, sums,
+        [&](llvm::Value* k, Values& s) {
+          const auto w = [&](int64_t product) {
+            llvm::Value* at =
+                b_.CreateAdd(frame_.number(product * half_ * width), b_.CreateMul(k, frame_.number(width)));
+            return load(frame_.advance(weights, at), t_.lanes);
+          };
+          llvm::Value* left = w(0);
+          const Values upper = {left, b_.CreateFAdd(left, w(4))}, lower = {w(1), w(2)};
+          for (std::size_t pixel = 0; pixel < 2; ++pixel) {
+            const auto a = [&](std::size_t half) {
+              llvm::Value* at = b_.CreateAdd(k, frame_.number(static_cast<int64_t>(2 * pixel + half) * panel_row_));
+              return b_.CreateVectorSplat(static_cast<unsigned>(t_.lanes), load(frame_.advance(panel, at), 1));
+            };
+            llvm::Value *first = a(0), *second = a(1);
+            for (std::size_t block = 0; block < 2; ++block) {
+              llvm::Value*& sum = s[2 * pixel + block];
+              sum = frame_.multiply_add(second, lower[block], frame_.multiply_add(first, upper[block], sum));
+            }
+          }
+        },
+        true);
+    return sums;
   }
 
   std::vector<llvm::Value*> position(llvm::Value* pixel) {
@@ -246,12 +337,14 @@ class StrassenEmitter {
   const Kernel& kernel_;
   Epilogue epilogue_;
   Gather gather_;
+  Expressions e_;
   int64_t sum_, half_, blocks_, chunks_;
   Dim pixels_, pairs_;
   bool evenly_, flat_ = false;
   std::vector<Dim> extents_;
   int64_t panel_row_ = 0, panel_tile_ = 0, copied_row_ = 0;
   llvm::Value *panel_ = nullptr, *products_ = nullptr, *copied_ = nullptr;
+  llvm::Value* alike_ = nullptr;                     // per pair: are its quarters added up?
   llvm::Value* none_ = nullptr;                      // zeros: the second of a last, single pixel
   llvm::Value *first_ = nullptr, *count_ = nullptr;  // pairs of the current task
 };

@@ -4,7 +4,7 @@
 // of 2x2 quarters, for 7 multiplications instead of 8.
 //
 // Rounds more than a sum in any order would: errors are about twice those of the direct form, relative to the larger of two
-// neighbouring pixels.
+// neighbouring pixels. Two that differ a lot, or are not finite, are multiplied apart: neither spoils the other.
 
 #include <functional>
 
@@ -26,7 +26,7 @@ struct StrassenEstimate {
   double seconds = 0;
   std::string why;
 };
-// Best first; none where it does not apply or gains nothing by its own estimate.
+// Best first; none where it does not apply.
 std::vector<StrassenEstimate> choose_strassen(const CpuFeatures& cpu, const Contraction& contraction, int lanes);
 
 // The tactic but for the nest's ports. Weights are operand 1: it wants what strassen_weights gives.

@@ -66,7 +66,7 @@ Result<Plan> shape_of(const Problem& problem) {
     if (t->dtype != DType::f32) return refused("only f32 is multiplied");
   s.window = TRY(window_of(problem));
   const auto channels = problem.operands[0].dims[1].constant(), outputs = problem.operands[1].dims[0].constant();
-  if (!channels || !outputs) return refused("the numbers of channels must be known");
+  if (!channels || !outputs || *channels < 1 || *outputs < 1) return refused("the numbers of channels must be known");
   if (integer(problem.attributes, "groups", 1) != 1) return refused("Winograd is for one group");
   int transformed = 0;
   for (std::size_t d = 0; d < s.window.rank(); ++d) {
