@@ -307,8 +307,8 @@ def readme_block(text):
     say = heading.group(1)[:1].lower() + heading.group(1)[1:]
     return "\n".join([BEGIN, f"Least milliseconds of one inference in f32 on {facts['processor']}, {facts['date']}, "
                       f"{say}; beside {', '.join(peers)}. The fastest peer is bold:", "", table.rstrip(), "",
-                      "[docs/benchmarks.md](docs/benchmarks.md) has medians, spreads, flags, and reasons.",
-                      END])
+                      "[docs/benchmarks.md](docs/benchmarks.md) has medians, spreads, flags, and reasons, "
+                      "[docs/layers.md](docs/layers.md) where the time of five of them goes.", END])
 
 
 def with_block(readme, block):
