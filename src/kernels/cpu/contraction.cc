@@ -271,14 +271,12 @@ class ContractionEmitter {
     return at;
   }
 
-  // Addresses step evenly from pixel to pixel: the innermost digit carries the whole number.
   void store_flat(const Values& sums, llvm::Value* pixel, int rows, int vectors, llvm::Value* channel,
                   int last_active) {
     auto at = position();
     for (int r = 0; r < rows; ++r)
       for (int v = 0; v < vectors; ++v) {
-        if (!c_.pixels.empty())
-          at[static_cast<std::size_t>(c_.pixels.back().axis)] = b_.CreateNSWAdd(pixel, frame_.number(r));
+        place_pixel(frame_, c_, b_.CreateNSWAdd(pixel, frame_.number(r)), true, at);
         at[static_cast<std::size_t>(c_.channel_axis)] = b_.CreateNSWAdd(channel, frame_.number(v * t_.lanes));
         epilogue_.store(at, sums[static_cast<std::size_t>(r * vectors + v)], v == vectors - 1 ? last_active : t_.lanes);
       }
@@ -288,18 +286,11 @@ class ContractionEmitter {
                   int last_active) {
     const int64_t row = static_cast<int64_t>(vectors) * t_.lanes;
     keep_sums(sums, accumulators_);
-    std::vector<Dim> extents;
-    for (const auto& p : c_.pixels) extents.push_back(p.extent);
     frame_.loop(
         "row", frame_.number(0), count, 1,
         [&](llvm::Value* r) {
           auto at = position();
-          if (flat_) {
-            if (!c_.pixels.empty()) at[static_cast<std::size_t>(c_.pixels.back().axis)] = b_.CreateNSWAdd(pixel, r);
-          } else {
-            const auto digits = split_number(frame_, b_.CreateAdd(pixel, r), extents);
-            for (std::size_t i = 0; i < digits.size(); ++i) at[static_cast<std::size_t>(c_.pixels[i].axis)] = digits[i];
-          }
+          place_pixel(frame_, c_, b_.CreateNSWAdd(pixel, r), flat_, at);
           llvm::Value* from = frame_.advance(accumulators_, b_.CreateMul(r, frame_.number(row)));
           for (int v = 0; v < vectors; ++v) {
             at[static_cast<std::size_t>(c_.channel_axis)] = b_.CreateNSWAdd(channel, frame_.number(v * t_.lanes));

@@ -134,7 +134,7 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
       if (weights == Weights::plain) break;  // for what nothing else runs
     }
     if (x != last || weights == Weights::plain || integer(problem.attributes, "exact", 0) != 0) return;
-    for (const StrassenEstimate& estimate : choose_strassen(cpu, c, lanes)) {
+    for (const TileEstimate& estimate : choose_strassen(cpu, c, lanes)) {
       found.push_back(strassen_tactic(c, estimate, {x, false}, plain));
       found.back().parameters["taps_first"] = int64_t{1};
       for (auto& port : nest_ports(kernel, last)) found.back().ports.push_back(std::move(port));

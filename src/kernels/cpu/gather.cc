@@ -23,6 +23,20 @@ std::vector<llvm::Value*> split_number(KernelFrame& frame, llvm::Value* flat, st
   return digits;
 }
 
+void place_pixel(KernelFrame& frame, const Contraction& contraction, llvm::Value* pixel, bool flat,
+                 std::vector<llvm::Value*>& position) {
+  const auto& pixels = contraction.pixels;
+  if (pixels.empty()) return;
+  if (flat) {
+    position[static_cast<std::size_t>(pixels.back().axis)] = pixel;
+    return;
+  }
+  std::vector<Dim> extents;
+  for (const auto& p : pixels) extents.push_back(p.extent);
+  const auto digits = split_number(frame, pixel, extents);
+  for (std::size_t i = 0; i < digits.size(); ++i) position[static_cast<std::size_t>(pixels[i].axis)] = digits[i];
+}
+
 Gather::Gather(KernelFrame& frame, const Contraction& contraction) : frame_(frame), c_(contraction) {
   const auto& sums = c_.sums;
   run_from_ = sums.size();

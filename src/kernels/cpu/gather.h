@@ -9,6 +9,11 @@ namespace burnish {
 // Digits of a flat number, outermost extent first.
 std::vector<llvm::Value*> split_number(KernelFrame& frame, llvm::Value* flat, std::span<const Dim> extents);
 
+// Digits of a pixel's number in a position of the result. `flat`: addresses step evenly from pixel to pixel
+// (Epilogue::flattens), the innermost digit carries the whole number.
+void place_pixel(KernelFrame& frame, const Contraction& contraction, llvm::Value* pixel, bool flat,
+                 std::vector<llvm::Value*>& position);
+
 // A distance of rows in a panel, a multiple of 16 floats: at least so much, and such that rows start on different cache sets.
 constexpr int64_t on_other_sets(int64_t floats) { return floats / 16 % 2 == 0 ? floats + 16 : floats; }
 

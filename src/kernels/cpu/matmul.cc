@@ -101,7 +101,7 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
   for (const TileEstimate& estimate : estimates) offer(estimate, true);
   offer(estimates.front(), false);
   if (integer(problem.attributes, "exact", 0) != 0) return;
-  for (const StrassenEstimate& estimate : choose_strassen(cpu, c, lanes)) {
+  for (const TileEstimate& estimate : choose_strassen(cpu, c, lanes)) {
     found.push_back(strassen_tactic(c, estimate, {a, true}, b));
     for (auto& port : nest_ports(kernel, Format::plain(DType::f32, problem.result.rank())))
       found.back().ports.push_back(port);

@@ -7,15 +7,21 @@ namespace burnish {
 namespace {
 
 constexpr int kUnroll = 4;
-constexpr double kNear = 0.5;       // the share of the nearest cache that weights of a point may take
-constexpr int64_t kSliceTiles = 3;  // tiles of registers that must share a slice
+constexpr double kSlice = 0.5;  // of the nearest cache
 
 }  // namespace
 
+int64_t near_steps(const CpuFeatures& cpu, int64_t block) {
+  return std::max<int64_t>(1, static_cast<int64_t>(kSlice * static_cast<double>(cpu.l1_bytes)) / (block * 4));
+}
+
+int64_t even_slice(int64_t sum, int64_t fits, int64_t unroll) {
+  return round_up(ceil_div(sum, ceil_div(sum, fits)), unroll);
+}
+
 int64_t PointProducts::slice_of(const CpuFeatures& cpu, int64_t sum, int64_t block, int64_t tiles_of_registers) {
-  const auto fits = static_cast<int64_t>(kNear * static_cast<double>(cpu.l1_bytes)) / (block * 4);
-  if (sum <= fits || tiles_of_registers < kSliceTiles) return sum;
-  return round_up(ceil_div(sum, ceil_div(sum, std::max<int64_t>(1, fits))), kUnroll);
+  const int64_t fits = near_steps(cpu, block);
+  return sum <= fits || tiles_of_registers < kSliceTiles ? sum : even_slice(sum, fits, kUnroll);
 }
 
 void PointProducts::multiply(KernelFrame& frame, llvm::Value* panel, llvm::Value* weights, llvm::Value* products,

@@ -15,8 +15,14 @@ inline double with_weights(double multiplies, double memory, double groups, bool
   const double each = multiplies / groups, first = std::max(each, memory);
   return first + (groups - 1) * (stay ? each : first);
 }
-// Bytes a cycle of them, on a Xeon of model 207.
-constexpr double kWeightRate = 5;
+// On a Xeon of model 207: bytes a cycle of them, and the share of the second cache that stays from task to task.
+constexpr double kWeightRate = 5, kStays = 0.6;
+
+// Weights that the nearest cache does not hold are taken in slices of k, which at least so many tiles of registers share.
+constexpr int64_t kSliceTiles = 3;
+// Steps of k whose weights, of a block of channels, it holds beside what else goes through it; even slices of `sum` steps.
+int64_t near_steps(const CpuFeatures& cpu, int64_t block);
+int64_t even_slice(int64_t sum, int64_t fits, int64_t unroll);
 
 //   products[q][i][n] = sum over k of panel[i][q][k] * weights[q][k][n]     for the tiles i of a task and a block of channels
 struct PointProducts {
@@ -28,7 +34,7 @@ struct PointProducts {
   int64_t slice = 0;                      // steps of k that all tiles take before the next ones
 
   int64_t block() const { return static_cast<int64_t>(lanes) * vectors; }
-  // Such that the nearest cache holds a slice of the weights beside what else goes through it.
+  // All of them, or slices as above.
   static int64_t slice_of(const CpuFeatures& cpu, int64_t sum, int64_t block, int64_t tiles_of_registers);
   // `count` tiles of the task are there, of `tiles` in all. Where that is not known, the last tile of registers is a whole one:
   // panel and products must have room for it, and nobody reads what it gives for tiles that are not there.

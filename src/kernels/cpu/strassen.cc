@@ -21,12 +21,12 @@ constexpr int64_t kProducts = 7;
 // large one, and from one that is not finite, everything.
 constexpr double kAlike = 4096;
 
-// A task transforms a group of pairs of pixels; then, for each pair of blocks of channels, the weights, multiplies, and adds
-// the products up into the epilogue.
+// A task transforms a group of pairs of pixels; then, for each pair of blocks of channels, it multiplies and adds the products
+// up into the epilogue.
 class StrassenEmitter {
  public:
-  StrassenEmitter(KernelModule& module, const Contraction& contraction, const StrassenTile& tile, const Kernel& kernel,
-                  std::span<const Storage> storages)
+  StrassenEmitter(KernelModule& module, const Contraction& contraction, const ContractionTile& tile,
+                  const Kernel& kernel, std::span<const Storage> storages)
       : c_(contraction),
         t_(tile),
         frame_(module),
@@ -46,10 +46,7 @@ class StrassenEmitter {
     panel_tile_ = on_other_sets(kProducts * panel_row_);
     copied_row_ = round_up(sum_, 16) + 16;  // Gather may write a vector behind a row
     std::vector<int> axes;
-    for (const auto& p : c_.pixels) {
-      axes.push_back(p.axis);
-      extents_.push_back(p.extent);
-    }
+    for (const auto& p : c_.pixels) axes.push_back(p.axis);
     flat_ = epilogue_.flattens(axes);
   }
 
@@ -60,14 +57,14 @@ class StrassenEmitter {
       scratch += round_up(floats * 4, 64);
       return at;
     };
-    panel_ = reserve(t_.group * panel_tile_);
-    products_ = reserve(kProducts * t_.group * t_.block());
-    alike_ = reserve(t_.group);
+    panel_ = reserve(t_.group_rows * panel_tile_);
+    products_ = reserve(kProducts * t_.group_rows * t_.block());
+    alike_ = reserve(t_.group_rows);
     none_ = reserve(copied_row_);
     if (!evenly_) copied_ = reserve(2 * copied_row_);
     gather_.prepare(reserve(gather_.zero_bytes() / 4));
     clear(none_, frame_.number(copied_row_), 16);
-    const Dim groups = ceildiv(pairs_, Dim(t_.group));
+    const Dim groups = ceildiv(pairs_, Dim(t_.group_rows));
     frame_.loop("task", frame_.first(), frame_.last(), 1, [&](llvm::Value* number) { task(number, groups); });
     Emitted emitted = TRY(frame_.finish());
     emitted.tasks = Dim(chunks_) * groups;
@@ -93,9 +90,9 @@ class StrassenEmitter {
   void task(llvm::Value* number, const Dim& groups) {
     const Dim counts[] = {Dim(chunks_), groups};
     const auto place = split_number(frame_, number, counts);
-    first_ = b_.CreateMul(place[1], frame_.number(t_.group));
+    first_ = b_.CreateMul(place[1], frame_.number(t_.group_rows));
     count_ = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, b_.CreateSub(frame_.size(pairs_), first_),
-                                      frame_.number(t_.group));
+                                      frame_.number(t_.group_rows));
     frame_.loop("pair", frame_.number(0), count_, 1, [&](llvm::Value* pair) { transform_pixels(pair); }, true);
     // The last blocks may be narrower: their own code, in the last chunk only.
     const bool odd = c_.channels % (2 * t_.block()) != 0;
@@ -104,11 +101,10 @@ class StrassenEmitter {
         llvm::Intrinsic::smin, b_.CreateAdd(begin, frame_.number(t_.chunk_blocks)), frame_.number(blocks_ - odd));
     if (blocks_ > odd) frame_.loop("block", begin, end, 1, [&](llvm::Value* block) { blocks(block, t_.vectors); });
     if (!odd) return;
-    const int64_t rest = ceil_div(c_.channels % (2 * t_.block()), t_.lanes);
     frame_.branch(
         b_.CreateICmpEQ(place[0], frame_.number(chunks_ - 1)),
         [&]() -> Values {
-          blocks(frame_.number(blocks_ - 1), static_cast<int>(ceil_div(rest, 2)));
+          blocks(frame_.number(blocks_ - 1), static_cast<int>(last_vectors(c_.channels, t_)));
           return {};
         },
         []() -> Values { return {}; });
@@ -211,8 +207,8 @@ class StrassenEmitter {
 
   // Two blocks of `vectors` vectors each, against all pairs of the task.
   void blocks(llvm::Value* number, int vectors) {
-    const PointProducts product{t_.lanes, t_.rows,    vectors,     kProducts, half_,
-                                t_.group, panel_row_, panel_tile_, t_.slice};
+    const PointProducts product{t_.lanes,      t_.rows,    vectors,     kProducts, half_,
+                                t_.group_rows, panel_row_, panel_tile_, t_.slice};
     const int64_t floats = kProducts * half_ * t_.block();
     llvm::Value* weights = frame_.advance(frame_.pointer(c_.w_operand), b_.CreateMul(number, frame_.number(floats)));
     product.multiply(frame_, panel_, weights, products_, count_, pairs_.constant());
@@ -240,8 +236,8 @@ class StrassenEmitter {
                     [&]() -> Values {
                       Values products;
                       for (int64_t q = 0; q < kProducts; ++q)
-                        products.push_back(
-                            load(frame_.advance(from, b_.CreateAdd(v, frame_.number(q * t_.group * width))), t_.lanes));
+                        products.push_back(load(
+                            frame_.advance(from, b_.CreateAdd(v, frame_.number(q * t_.group_rows * width))), t_.lanes));
                       return of_products(products);
                     },
                     [&] { return apart(pair, frame_.advance(weights, v), width); });
@@ -296,12 +292,7 @@ class StrassenEmitter {
 
   std::vector<llvm::Value*> position(llvm::Value* pixel) {
     std::vector<llvm::Value*> at(kernel_.anchor->result.dims.size(), frame_.number(0));
-    if (flat_) {
-      at[static_cast<std::size_t>(c_.pixels.back().axis)] = pixel;
-      return at;
-    }
-    const auto digits = split_number(frame_, pixel, extents_);
-    for (std::size_t i = 0; i < digits.size(); ++i) at[static_cast<std::size_t>(c_.pixels[i].axis)] = digits[i];
+    place_pixel(frame_, c_, pixel, flat_, at);
     return at;
   }
 
@@ -331,7 +322,7 @@ class StrassenEmitter {
   }
 
   const Contraction& c_;
-  const StrassenTile& t_;
+  const ContractionTile& t_;
   KernelFrame frame_;
   llvm::IRBuilder<>& b_;
   const Kernel& kernel_;
@@ -341,7 +332,6 @@ class StrassenEmitter {
   int64_t sum_, half_, blocks_, chunks_;
   Dim pixels_, pairs_;
   bool evenly_, flat_ = false;
-  std::vector<Dim> extents_;
   int64_t panel_row_ = 0, panel_tile_ = 0, copied_row_ = 0;
   llvm::Value *panel_ = nullptr, *products_ = nullptr, *copied_ = nullptr;
   llvm::Value* alike_ = nullptr;                     // per pair: are its quarters added up?
@@ -349,56 +339,46 @@ class StrassenEmitter {
   llvm::Value *first_ = nullptr, *count_ = nullptr;  // pairs of the current task
 };
 
-// Vectors of each of the last two blocks, where they are narrower; 0: they are not.
-int64_t last_vectors(int64_t channels, const StrassenTile& tile) {
-  return ceil_div(ceil_div(channels % (2 * tile.block()), tile.lanes), 2);
-}
-
-int64_t weight_floats(int64_t sum, int64_t channels, const StrassenTile& tile) {
+int64_t weight_floats(int64_t sum, int64_t channels, const ContractionTile& tile) {
   const int64_t blocks = channels / (2 * tile.block());
   return kProducts * (sum / 2) * tile.lanes * (blocks * tile.vectors + last_vectors(channels, tile));
 }
 
-Result<StrassenTile> strassen_tile(const Tactic& tactic) {
-  const auto& p = tactic.parameters;
-  StrassenTile tile;
-  tile.lanes = static_cast<int>(integer(p, "lanes", 0));
-  tile.rows = static_cast<int>(integer(p, "rows", 0));
-  tile.vectors = static_cast<int>(integer(p, "vectors", 0));
-  tile.group = integer(p, "pairs", 0);
-  tile.chunk_blocks = integer(p, "chunk_blocks", 0);
-  tile.slice = integer(p, "slice", 0);
-  if (tile.lanes < 1 || tile.rows < 1 || tile.vectors < 1 || tile.group < 1 || tile.group % tile.rows != 0 ||
-      tile.chunk_blocks < 1 || tile.slice < 1)
+Result<ContractionTile> strassen_tile(const Tactic& tactic) {
+  ContractionTile tile = TRY(tile_of(tactic));
+  if (tile.group_rows % tile.rows != 0 || tile.slice < 1)
     return internal_error(fmt::format("tactic {} lacks its parameters", tactic.name));
   return tile;
 }
 
 }  // namespace
 
-Tactic strassen_tactic(const Contraction& contraction, const StrassenEstimate& estimate, Tactic::Port a,
+int64_t last_vectors(int64_t channels, const ContractionTile& tile) {
+  return ceil_div(ceil_div(channels % (2 * tile.block()), tile.lanes), 2);
+}
+
+Tactic strassen_tactic(const Contraction& contraction, const TileEstimate& estimate, Tactic::Port a,
                        const Format& weights) {
-  const StrassenTile& tile = estimate.tile;
+  const ContractionTile& tile = estimate.tile;
   Tactic t;
   t.name = fmt::format("strassen {}x{}", tile.rows, tile.vectors);
   t.seconds = estimate.seconds;
   t.why = estimate.why;
   t.inexact = true;
-  t.parameters = {{"lanes", int64_t{tile.lanes}},      {"rows", int64_t{tile.rows}},
-                  {"vectors", int64_t{tile.vectors}},  {"pairs", tile.group},
-                  {"chunk_blocks", tile.chunk_blocks}, {"slice", tile.slice},
-                  {"multiplications", kProducts / 8.0}};
+  t.parameters = parameters_of(tile);
+  t.parameters["strassen"] = int64_t{1};
+  t.parameters["multiplications"] = kProducts / 8.0;
   t.ports.push_back(std::move(a));
   t.ports.push_back({weights, false, weight_floats(contraction.sum_count(), contraction.channels, tile) * 4});
   return t;
 }
 
-bool is_strassen(const Tactic& tactic) { return integer(tactic.parameters, "pairs", 0) > 0; }
+bool is_strassen(const Tactic& tactic) { return integer(tactic.parameters, "strassen", 0) != 0; }
 
 // [two blocks][product][k of a half][channel of a block]: sums of the quarters (left half of k: left, right block; right half).
 Result<Tensor> strassen_weights(const Tactic& tactic, int64_t sum, int64_t channels,
                                 const std::function<float(int64_t k, int64_t n)>& w) {
-  const StrassenTile tile = TRY(strassen_tile(tactic));
+  const ContractionTile tile = TRY(strassen_tile(tactic));
   const int64_t half = sum / 2, both = 2 * tile.block();
   Tensor result = TRY(Tensor::allocate(DType::f32, {weight_floats(sum, channels, tile)}));
   auto* to = reinterpret_cast<float*>(result.mutable_data());
@@ -420,7 +400,7 @@ Result<Tensor> strassen_weights(const Tactic& tactic, int64_t sum, int64_t chann
 
 Result<Emitted> emit_strassen(const CpuFeatures& cpu, const Contraction& contraction, const Tactic& tactic,
                               const Kernel& kernel, std::span<const Storage> storages) {
-  const StrassenTile tile = TRY(strassen_tile(tactic));
+  const ContractionTile tile = TRY(strassen_tile(tactic));
   KernelModule module(cpu);
   return StrassenEmitter(module, contraction, tile, kernel, storages).run();
 }

@@ -12,25 +12,13 @@
 
 namespace burnish {
 
-struct StrassenTile {
-  int lanes = 8;
-  int rows = 6, vectors = 2;  // register tile: pairs of pixels, vectors of one block of channels
-  int64_t group = 0;          // pairs of a task, a multiple of rows
-  int64_t chunk_blocks = 1;   // pairs of blocks of a task
-  int64_t slice = 0;          // PointProducts'
-  int64_t block() const { return static_cast<int64_t>(lanes) * vectors; }
-};
+// Tiles whose rows are pairs of pixels and whose blocks are pairs of blocks, best first; none where it does not apply.
+std::vector<TileEstimate> choose_strassen(const CpuFeatures& cpu, const Contraction& contraction, int lanes);
 
-struct StrassenEstimate {
-  StrassenTile tile;
-  double seconds = 0;
-  std::string why;
-};
-// Best first; none where it does not apply.
-std::vector<StrassenEstimate> choose_strassen(const CpuFeatures& cpu, const Contraction& contraction, int lanes);
-
+// Vectors of each of the last two blocks, where they are narrower; 0: they are not.
+int64_t last_vectors(int64_t channels, const ContractionTile& tile);
 // The tactic but for the nest's ports. Weights are operand 1: it wants what strassen_weights gives.
-Tactic strassen_tactic(const Contraction& contraction, const StrassenEstimate& estimate, Tactic::Port a,
+Tactic strassen_tactic(const Contraction& contraction, const TileEstimate& estimate, Tactic::Port a,
                        const Format& weights);
 bool is_strassen(const Tactic& tactic);
 // What goes into the products of the weights w(k, n).

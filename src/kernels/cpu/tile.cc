@@ -23,13 +23,10 @@ constexpr std::size_t kMostStrassen = 2;
 // 2 rows by 8 vectors takes 20 cycles a step, not 16).
 constexpr double kNearWeights = 0.75;
 constexpr double kFarWeights = 26;
-// With two multiply-adds of 64 bytes a cycle the next cache is too slow. Of a block that is larger, the nearest one then
-// holds a slice in this share of it, which at least so many tiles use. On a Xeon of model 207: bytes a cycle from beyond
-// the second cache, how much of that multiplies do not hide, the share of the second cache that stays from task to task,
-// cycles that a task and a vector copied to a panel take.
-constexpr double kSlice = 0.5;
-constexpr int64_t kSliceTiles = 3;
-constexpr double kMemory = 8, kExposed = 0.3, kStays = 0.6, kTaskStart = 1500, kCopyCycles = 3;
+// With two multiply-adds of 64 bytes a cycle the next cache is too slow, and blocks that are larger are cut (products.h). On a
+// Xeon of model 207: bytes a cycle of pixels from beyond the second cache, how much of that multiplies do not hide, cycles
+// that a task and a vector copied to a panel take.
+constexpr double kMemory = 8, kExposed = 0.3, kTaskStart = 1500, kCopyCycles = 3;
 
 struct Rates {
   double multiplies;  // vector multiply-adds per cycle
@@ -71,44 +68,73 @@ double unevenly(int64_t tiles, int64_t group, int64_t blocks, int64_t chunk) {
   return std::min(static_cast<double>(ceil_div(tasks, 2)) * 2 * one, all + one) / all;
 }
 
-// Tasks for a processor whose multiplies outrun its caches: pixels and channels of a task by what they cost together, of
-// which `compute` are the cycles in registers. Gives all cycles but those of copies, which the family counts.
-double weigh_tasks(const CpuFeatures& cpu, const Contraction& c, double compute, ContractionTile& tile) {
-  const int64_t sum = c.sum_count(), outer = likely(c.outer_count());
-  const int64_t blocks = ceil_div(c.channels, tile.block()), tiles = ceil_div(likely(c.pixel_count()), tile.rows);
-  const double stays = kStays * static_cast<double>(cpu.l2_bytes), line = static_cast<double>(sum) * 4;
-  const double all_weights = line * static_cast<double>(c.channels * outer);
-  const double all_pixels = line * static_cast<double>(tiles * tile.rows * outer);
-  const double copy = reads_in_place(c) ? 0 : kCopyCycles * all_pixels / (4.0 * tile.lanes);
-  double best = INFINITY, cycles = 0;
-  for (const int64_t group : even_parts(tiles))
-    for (const int64_t chunk : even_parts(blocks)) {
-      const auto groups = static_cast<double>(ceil_div(tiles, group)),
-                 chunks = static_cast<double>(ceil_div(blocks, chunk));
-      const double tasks = static_cast<double>(outer) * groups * chunks;
-      const double panel = line * static_cast<double>(tile.rows * group);
+// What is to be cut into tasks, in tiles of registers and blocks of channels.
+struct Work {
+  int64_t tiles, blocks, outer = 1;  // the last: how often all of it
+  double multiplies;                 // cycles of them in registers
+  double weights, pixels;            // bytes of all
+  double block, panel;               // bytes of a block's weights, of a tile's pixels
+  double copies;                     // cycles to copy all pixels, for every chunk of blocks
+  bool far;                          // a block is more than the nearest cache holds
+};
+struct Tasks {
+  int64_t group = 1, chunk = 1;  // tiles and blocks of one
+  double cycles = 0;             // of all but copies
+};
+
+// Pixels and channels of a task by what they cost together.
+Tasks weigh_tasks(const CpuFeatures& cpu, const Work& w) {
+  const double stays = kStays * static_cast<double>(cpu.l2_bytes);
+  double best = INFINITY;
+  Tasks chosen;
+  for (const int64_t group : even_parts(w.tiles))
+    for (const int64_t chunk : even_parts(w.blocks)) {
+      const auto groups = static_cast<double>(ceil_div(w.tiles, group)),
+                 chunks = static_cast<double>(ceil_div(w.blocks, chunk));
+      const double tasks = static_cast<double>(w.outer) * groups * chunks;
+      const double panel = w.panel * static_cast<double>(group);
       // Weights come from memory once, or for every group if they don't stay; pixels that don't stay, for every block.
-      const bool stay = line * static_cast<double>(tile.block() * chunk) + panel < stays;
-      const bool waits = group < kSliceTiles && is_far(cpu, sum, tile.block());
-      const double far = all_pixels * (panel > stays ? static_cast<double>(blocks) : chunks);
-      const double idle = outer > 1 ? 0 : compute * (unevenly(tiles, group, blocks, chunk) - 1);
-      const double total = with_weights(compute, all_weights / kWeightRate, groups, stay, waits) +
-                           far / kMemory * kExposed + tasks * kTaskStart + idle;
-      const double wanted = total + compute / tasks / 2 + copy * chunks;
+      const bool stay = w.block * static_cast<double>(chunk) + panel < stays;
+      const double pixels = w.pixels * (panel > stays ? static_cast<double>(w.blocks) : chunks);
+      const double idle = w.outer > 1 ? 0 : w.multiplies * (unevenly(w.tiles, group, w.blocks, chunk) - 1);
+      const double total =
+          with_weights(w.multiplies, w.weights / kWeightRate, groups, stay, group < kSliceTiles && w.far) +
+          pixels / kMemory * kExposed + tasks * kTaskStart + idle;
+      const double wanted = total + w.multiplies / tasks / 2 + w.copies * chunks;
       if (wanted >= best) continue;
       best = wanted;
-      cycles = total;
-      tile.group_rows = group * tile.rows;
-      tile.chunk_blocks = chunk;
+      chosen = {group, chunk, total};
     }
+  return chosen;
+}
+
+// Tasks for a processor whose multiplies outrun its caches; `multiplies` are the cycles in registers. Gives all cycles but
+// those of copies, which the family counts.
+double cut_tasks(const CpuFeatures& cpu, const Contraction& c, double multiplies, ContractionTile& tile) {
+  const int64_t sum = c.sum_count(), outer = likely(c.outer_count());
+  const int64_t blocks = ceil_div(c.channels, tile.block()), tiles = ceil_div(likely(c.pixel_count()), tile.rows);
+  const double line = static_cast<double>(sum) * 4;
+  const double pixels = line * static_cast<double>(tiles * tile.rows * outer);
+  const bool far = is_far(cpu, sum, tile.block());
+  const Tasks tasks =
+      weigh_tasks(cpu, {tiles, blocks, outer, multiplies, line * static_cast<double>(c.channels * outer), pixels,
+                        line * static_cast<double>(tile.block()), line * tile.rows,
+                        reads_in_place(c) ? 0 : kCopyCycles * pixels / (4.0 * tile.lanes), far});
+  tile.group_rows = tasks.group * tile.rows;
+  tile.chunk_blocks = tasks.chunk;
   tile.slice = 0;
-  if (tile.group_rows >= kSliceTiles * tile.rows && is_far(cpu, sum, tile.block())) {
-    const auto fits = static_cast<int64_t>(kSlice * static_cast<double>(cpu.l1_bytes)) / (tile.block() * 4);
-    tile.slice = round_up(ceil_div(sum, ceil_div(sum, std::max<int64_t>(1, fits))), tile.unroll);
-    const double passes = static_cast<double>(ceil_div(sum, tile.slice) * tiles * blocks * outer);
-    cycles += passes * (1.5 * tile.rows * tile.vectors + 12);
-  }
-  return cycles;
+  if (tasks.group < kSliceTiles || !far) return tasks.cycles;
+  tile.slice = even_slice(sum, near_steps(cpu, tile.block()), tile.unroll);
+  const double passes = static_cast<double>(ceil_div(sum, tile.slice) * tiles * blocks * outer);
+  return tasks.cycles + passes * (1.5 * tile.rows * tile.vectors + 12);
+}
+
+// Rows of registers' tiles of so many vectors. Beside the sums there are the broadcast, and what the compiler needs: with nine
+// rows of three vectors it spills in the loop over k.
+int most_rows(const CpuFeatures& cpu, int vectors, int64_t pixels) {
+  const int spare = cpu.level >= 4 ? (vectors == 3 ? 3 : 1) : cpu.level == 3 ? 2 : 3;
+  const int rows = std::min((rates(cpu).registers - spare - vectors) / vectors, 28 / vectors);
+  return static_cast<int>(std::min<int64_t>(rows, pixels));
 }
 
 }  // namespace
@@ -154,13 +180,9 @@ std::vector<TileEstimate> choose_tiles(const CpuFeatures& cpu, const Contraction
     const int64_t block = static_cast<int64_t>(vectors) * lanes;
     if (block_divides > 0 && block_divides % block != 0) continue;
     if (vectors > 1 && block >= 2 * round_up(c.channels, lanes)) continue;
-    // The broadcast, and what the compiler needs: with nine rows of three vectors it spills in the loop over k.
-    const int spare = cpu.level >= 4 ? (vectors == 3 ? 3 : 1) : cpu.level == 3 ? 2 : 3;
-    const int limit = std::min<int64_t>((r.registers - spare - vectors) / vectors, pixels);
     TileEstimate best;
     best.seconds = INFINITY;
-    for (int rows = limit; rows >= 1; --rows) {
-      if (rows * vectors > 28) continue;
+    for (int rows = most_rows(cpu, vectors, pixels); rows >= 1; --rows) {
       const int64_t full = pixels / rows, tail = pixels % rows;
       const int64_t blocks = c.channels / block, rest = ceil_div(c.channels % block, lanes);
       double cycles = 0;
@@ -198,7 +220,7 @@ std::vector<TileEstimate> choose_tiles(const CpuFeatures& cpu, const Contraction
   for (TileEstimate& t : found) {
     t.tile.unroll = t.tile.rows * t.tile.vectors <= 4 ? 8 : 4;
     if (!outruns_caches(cpu)) choose_tasks(cpu, c, t.tile);
-    else t.seconds = seconds_of(weigh_tasks(cpu, c, t.seconds / seconds_of(1), t.tile));
+    else t.seconds = seconds_of(cut_tasks(cpu, c, t.seconds / seconds_of(1), t.tile));
   }
   // Of two that are as good, the narrower comes first.
   std::size_t first = 0, kept = 1;
@@ -219,58 +241,40 @@ namespace {
 constexpr double kPixelCycles = 45, kResultCycles = 16;
 constexpr int64_t kLeastHalf = 32, kLeastPairs = 8;
 
-// Groups of pairs and chunks of blocks of a Strassen tile, as weigh_tasks does for the direct form.
-double weigh_tasks(const CpuFeatures& cpu, const Contraction& c, double compute, StrassenTile& tile) {
+// Tasks of pairs of pixels and pairs of blocks; gives all cycles.
+double cut_pairs(const CpuFeatures& cpu, const Contraction& c, double multiplies, ContractionTile& tile) {
   const int64_t sum = c.sum_count(), pairs = ceil_div(likely(c.pixel_count()), 2);
-  const int64_t tiles = ceil_div(pairs, tile.rows), blocks = ceil_div(c.channels, 2 * tile.block());
-  const double stays = kStays * static_cast<double>(cpu.l2_bytes), line = static_cast<double>(sum) * 4;
-  const double weights = 1.75 * line * static_cast<double>(c.channels),
-               pixels = 3.5 * line * static_cast<double>(pairs);
-  const double vectors = static_cast<double>(sum) / (2.0 * tile.lanes);
-  const double copied = static_cast<double>(pairs) * vectors * (kPixelCycles + (lie_evenly(c) ? 0 : 4 * kCopyCycles));
-  double best = INFINITY, cycles = 0;
-  for (const int64_t group : even_parts(tiles))
-    for (const int64_t chunk : even_parts(blocks)) {
-      const auto groups = static_cast<double>(ceil_div(tiles, group)),
-                 chunks = static_cast<double>(ceil_div(blocks, chunk));
-      const double tasks = groups * chunks, panel = 3.5 * line * static_cast<double>(group * tile.rows);
-      const bool stay = 3.5 * line * static_cast<double>(tile.block() * chunk) + panel < stays;
-      const bool waits = group < kSliceTiles && is_far(cpu, sum / 2, tile.block());
-      const double far = pixels * (panel > stays ? static_cast<double>(blocks) : chunks);
-      const double total = with_weights(compute, weights / kWeightRate, groups, stay, waits) + copied * chunks +
-                           far / kMemory * kExposed + tasks * kTaskStart +
-                           compute * (unevenly(tiles, group, blocks, chunk) - 1);
-      const double wanted = total + compute / tasks / 2;
-      if (wanted >= best) continue;
-      best = wanted;
-      cycles = total;
-      tile.group = group * tile.rows;
-      tile.chunk_blocks = chunk;
-    }
-  return cycles;
+  const int64_t blocks = ceil_div(c.channels, 2 * tile.block());
+  const double line = static_cast<double>(sum) * 4;
+  const double copies = static_cast<double>(pairs) * static_cast<double>(sum) / (2.0 * tile.lanes) *
+                        (kPixelCycles + (lie_evenly(c) ? 0 : 4 * kCopyCycles));
+  const Tasks tasks = weigh_tasks(
+      cpu, {ceil_div(pairs, tile.rows), blocks, 1, multiplies, 1.75 * line * static_cast<double>(c.channels),
+            3.5 * line * static_cast<double>(pairs), 3.5 * line * static_cast<double>(tile.block()),
+            3.5 * line * tile.rows, copies, is_far(cpu, sum / 2, tile.block())});
+  tile.group_rows = tasks.group * tile.rows;
+  tile.chunk_blocks = tasks.chunk;
+  return tasks.cycles + copies * static_cast<double>(ceil_div(blocks, tasks.chunk));
 }
 
 }  // namespace
 
-std::vector<StrassenEstimate> choose_strassen(const CpuFeatures& cpu, const Contraction& c, int lanes) {
+std::vector<TileEstimate> choose_strassen(const CpuFeatures& cpu, const Contraction& c, int lanes) {
   const Rates r = rates(cpu);
   const int64_t half = c.sum_count() / 2, pairs = ceil_div(likely(c.pixel_count()), 2);
-  std::vector<StrassenEstimate> found;
+  std::vector<TileEstimate> found;
   if (!c.outers.empty() || lanes * 4 != cpu.vector_bytes() || c.channels < 4 * lanes || pairs < kLeastPairs ||
       half < kLeastHalf || half * 2 != c.sum_count())
     return found;
   for (int vectors = 1; vectors <= 4; ++vectors) {
-    StrassenEstimate best;
-    StrassenTile& tile = best.tile;
+    TileEstimate best;
+    ContractionTile& tile = best.tile;
     tile.lanes = lanes;
     tile.vectors = vectors;
     if (2 * tile.block() > round_up(c.channels, 2 * lanes)) break;
-    const int spare = cpu.level >= 4 ? (vectors == 3 ? 3 : 1) : cpu.level == 3 ? 2 : 3;
-    const auto limit = static_cast<int>(std::min<int64_t>((r.registers - spare - vectors) / vectors, pairs));
-    const int64_t blocks = c.channels / (2 * tile.block()),
-                  rest = ceil_div(ceil_div(c.channels % (2 * tile.block()), lanes), 2);
+    const int64_t blocks = c.channels / (2 * tile.block()), rest = last_vectors(c.channels, tile);
     double compute = INFINITY;
-    for (int rows = std::min(limit, 28 / vectors); rows >= 1; --rows) {
+    for (int rows = most_rows(cpu, vectors, pairs); rows >= 1; --rows) {
       const int64_t slices = ceil_div(half, PointProducts::slice_of(cpu, half, tile.block(), pairs / rows));
       double cycles = 0;
       const auto add = [&](int64_t row_tiles, int64_t tile_rows, int64_t count, int64_t width) {
@@ -289,13 +293,13 @@ std::vector<StrassenEstimate> choose_strassen(const CpuFeatures& cpu, const Cont
       tile.rows = rows;
     }
     compute += static_cast<double>(pairs * ceil_div(c.channels, 2 * lanes)) * kResultCycles;
-    best.seconds = seconds_of(weigh_tasks(cpu, c, compute, tile));
-    tile.slice = PointProducts::slice_of(cpu, half, tile.block(), tile.group / tile.rows);
+    best.seconds = seconds_of(cut_pairs(cpu, c, compute, tile));
+    tile.slice = PointProducts::slice_of(cpu, half, tile.block(), tile.group_rows / tile.rows);
     best.why = fmt::format("7 multiplications for 8, {:.0f} cycles of them, {} pairs and {} blocks a task", compute,
-                           tile.group, tile.chunk_blocks);
+                           tile.group_rows, tile.chunk_blocks);
     found.push_back(std::move(best));
   }
-  std::ranges::stable_sort(found, {}, &StrassenEstimate::seconds);
+  std::ranges::stable_sort(found, {}, &TileEstimate::seconds);
   if (found.size() > kMostStrassen) found.resize(kMostStrassen);
   return found;
 }

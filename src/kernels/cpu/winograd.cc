@@ -320,7 +320,6 @@ class WinogradEmitter {
 
 constexpr std::size_t kMostCuts = 2;  // of a form that are offered
 constexpr double kClose = 1.15;       // times the best estimate
-constexpr double kStays = 0.6;        // the share of the second cache that stays from group to group
 
 struct Rates {
   double multiplies, loads, stores;
