@@ -87,9 +87,11 @@ Dim anchor_macs(const Problem& p) {
   if (p.family == "matmul" && p.operands.size() >= 2 && !p.operands[0].dims.empty())
     return p.result.element_count() * p.operands[0].dims.back();
   if (p.family == "convolution" && p.operands.size() >= 2 && !p.operands[1].dims.empty())
-    return p.result.element_count() * product(std::span(p.operands[1].dims).subspan(1));
+    return p.result.element_count() * product(std::span(p.operands[1].dims).subspan(1)) +
+           (p.before ? anchor_macs(*p.before->anchor) : Dim(0));
   if (p.family == "separable" && p.before && p.operands.back().dims.size() >= 2)
     return p.result.element_count() * p.operands.back().dims[1] + anchor_macs(*p.before->anchor);
+  if (p.family == "pool" && p.before) return anchor_macs(*p.before->anchor);
   if (p.family == "attention" && p.operands.size() >= 3 && p.operands[1].dims.size() >= 2) {
     const Dims& keys = p.operands[1].dims;
     return (p.operands[0].element_count() + p.result.element_count()) * keys[keys.size() - 2];
@@ -119,8 +121,7 @@ Dim anchor_bytes(const Problem& p, const Tactic& tactic) {
   for (std::size_t i = 0; i < p.operands.size(); ++i) {
     const int64_t derived = i < tactic.ports.size() ? tactic.ports[i].derived_bytes : 0;
     if (derived > 0) bytes += derived;
-    else if (i == 0 && p.operands.size() >= 1 && (p.family == "convolution" || p.family == "pool"))
-      bytes += image_bytes(p);
+    else if (i == 0 && !p.before && (p.family == "convolution" || p.family == "pool")) bytes += image_bytes(p);
     else bytes += dense_bytes(p.operands[i]);
   }
   return bytes;

@@ -305,7 +305,11 @@ class Fuser {
   // Puts unit `number` into a unit that produces one of its operands; then pointwise producers into the result.
   void fuse_with_producers(std::size_t number) {
     std::size_t unit = number;
-    if (options_.epilogues && join(number)) return;
+    if (options_.epilogues && join(number)) {
+      while (join(number)) {
+      }
+      return;
+    }
     if (options_.epilogues && is_pointwise(units_[number].kernel.nest) && !units_[number].kernel.anchor) {
       std::vector<std::size_t> candidates;
       for (const Value* value : units_[number].inputs())
@@ -326,7 +330,8 @@ class Fuser {
     if (options_.prologues) inline_into(unit);
   }
 
-  // Puts the depthwise convolution before a convolution of single pixels into its unit, where the two are faster together.
+  // Puts the depthwise convolution before a convolution of single pixels into its unit, or what gives the image of such two,
+  // where they are faster together.
   bool join(std::size_t number) {
     if (!units_[number].kernel.anchor) return false;
     const Value* value = units_[number].operands[0];
@@ -337,7 +342,8 @@ class Fuser {
         producer.outputs().size() != 1 || too_large(units_[number], producer))
       return false;
     Group group = group_of(units_[number]);
-    if (!join_separable(group, group_of(producer), value)) return false;
+    if (!join_separable(group, group_of(producer), value) && !join_image(group, group_of(producer), value))
+      return false;
     auto tactics = options_.target->tactics(group.kernel, nullptr);
     if (tactics.empty()) return false;
     double bytes = static_cast<double>(byte_size(value->type().dtype));

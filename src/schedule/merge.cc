@@ -444,6 +444,18 @@ bool takes_single_pixels(const Problem& problem) {
          all("pads", 0) && attribute_or(problem, "exact", int64_t{0}) == 0;
 }
 
+// Does the consumer read `value` once, and the producer give nothing else, each element in its place?
+bool hands_over(const Group& producer, const Group& consumer, const Value* value) {
+  if (std::ranges::count(consumer.operands, value) != 1 || producer.operands.back() != value) return false;
+  const Nest& nest = producer.kernel.nest;
+  if (!is_pointwise(nest) || nest.statements.size() != 1) return false;
+  const std::vector<Index>& index = nest.statements[0].index;
+  if (index.size() != nest.outer.size()) return false;
+  for (std::size_t d = 0; d < index.size(); ++d)
+    if (!(index[d] == at(nest.outer[d])) && !(index[d] == Index() && value->type().dims[d] == Dim(1))) return false;
+  return true;
+}
+
 }  // namespace
 
 bool join_separable(Group& consumer, const Group& producer, const Value* value) {
@@ -453,16 +465,9 @@ bool join_separable(Group& consumer, const Group& producer, const Value* value) 
     return false;
   const Dims &x = inner.anchor->operands[0].dims, &w = inner.anchor->operands[1].dims;
   const Dim groups = attribute_or(*inner.anchor, "groups", int64_t{1});
-  if (x.size() < 3 || x[1] != groups || w[0] != groups || attribute_or(*inner.anchor, "exact", int64_t{0}) != 0)
+  if (x.size() < 3 || x[1] != groups || w[0] != groups || attribute_or(*inner.anchor, "exact", int64_t{0}) != 0 ||
+      !hands_over(producer, consumer, value))
     return false;
-  // Read once, and nothing but it is stored, each element in its place.
-  if (std::ranges::count(consumer.operands, value) != 1 || producer.operands.back() != value) return false;
-  const Nest& nest = inner.nest;
-  if (!is_pointwise(nest) || nest.statements.size() != 1) return false;
-  const std::vector<Index>& index = nest.statements[0].index;
-  if (index.size() != nest.outer.size()) return false;
-  for (std::size_t d = 0; d < index.size(); ++d)
-    if (!(index[d] == at(nest.outer[d])) && !(index[d] == Index() && value->type().dims[d] == Dim(1))) return false;
 
   Group joined;
   Problem problem;
@@ -474,6 +479,38 @@ bool join_separable(Group& consumer, const Group& producer, const Value* value) 
   problem.operands.push_back(outer.anchor->operands[1]);
   problem.result = outer.anchor->result;
   problem.before = std::make_shared<const Kernel>(inner);
+  joined.operands.insert(joined.operands.end(), consumer.operands.begin() + 1, consumer.operands.end());
+  joined.kernel = {std::move(problem), outer.nest};
+  consumer = std::move(joined);
+  return true;
+}
+
+bool join_image(Group& consumer, const Group& producer, const Value* value) {
+  const Kernel &outer = consumer.kernel, &inner = producer.kernel;
+  if (!outer.anchor || !inner.anchor || consumer.operands[0] != value || !hands_over(producer, consumer, value))
+    return false;
+  const bool convolution = inner.anchor->family == "convolution" && inner.anchor->operands.size() == 2 &&
+                           attribute_or(*inner.anchor, "groups", int64_t{1}) == 1 &&
+                           attribute_or(*inner.anchor, "exact", int64_t{0}) == 0;
+  if (!convolution && inner.anchor->family != "separable") return false;
+  // What gives the image stands before the window that reads it.
+  Problem problem = *outer.anchor;
+  const auto first = std::make_shared<const Kernel>(inner);
+  if (problem.family == "separable" && !problem.before->anchor->before) {
+    Kernel window = *problem.before;
+    window.anchor->before = first;
+    problem.before = std::make_shared<const Kernel>(std::move(window));
+  } else if (problem.family == "pool" && !problem.before) {
+    problem.before = first;
+  } else {
+    return false;
+  }
+
+  Group joined;
+  problem.operands.clear();
+  for (std::size_t i = 0; i + 1 < producer.operands.size(); ++i) problem.operands.push_back(inner.operand_type(i));
+  problem.operands.insert(problem.operands.end(), outer.anchor->operands.begin() + 1, outer.anchor->operands.end());
+  joined.operands.assign(producer.operands.begin(), producer.operands.end() - 1);
   joined.operands.insert(joined.operands.end(), consumer.operands.begin() + 1, consumer.operands.end());
   joined.kernel = {std::move(problem), outer.nest};
   consumer = std::move(joined);

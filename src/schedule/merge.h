@@ -32,6 +32,9 @@ bool inline_producer(Group& consumer, const Group& producer, const Value* value)
 // A convolution of single pixels takes in the depthwise convolution that gives its image, `value`, with all that rides along:
 // one "separable" problem. False: it does not fit.
 bool join_separable(Group& consumer, const Group& producer, const Value* value);
+// A separable problem or a pool takes in what gives its image, `value`: a convolution, or a separable problem. False: it does
+// not fit.
+bool join_image(Group& consumer, const Group& producer, const Value* value);
 
 // `value` is a result no longer.
 void drop_result(Group& group, const Value* value);

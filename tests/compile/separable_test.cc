@@ -1,5 +1,8 @@
-// A depthwise convolution, what rides along, and the convolution of single pixels after it as one kernel: against references.
+// A depthwise convolution, what rides along, and the convolution of single pixels after it as one kernel; and windows of images
+// that a kernel makes on the way: against references.
 
+#include <cmath>
+#include <functional>
 #include <random>
 
 #include <fmt/format.h>
@@ -21,6 +24,63 @@ struct Case {
 class Maker {
  public:
   explicit Maker(unsigned seed) : random_(seed) {}
+
+  // Images that something else gives: a convolution, or one after another, or one such pair after another.
+  Case run_with_image() {
+    const int64_t batch = pick(1, 3), depth = pick(1, 3);
+    const bool open = pick(0, 3) == 0;
+    std::vector<int64_t> x = {batch, pick(1, 40), pick(4, 60), pick(4, 60)};
+    std::string parameters = input("x", x, open), body, now = "x";
+    for (int64_t i = 0; i < depth; ++i) {
+      const bool first = i == 0 && pick(0, 2) > 0;
+      const auto convolve = [&](std::string_view name, int64_t channels, int64_t groups, int64_t window) {
+        const bool small = std::min(x[2], x[3]) < window;
+        const int64_t stride = window > 1 ? pick(1, 2) : 1, pad = pick(small ? window / 2 : 0, window / 2);
+        parameters += ", " + input(fmt::format("{}{}", name, i).c_str(), {channels, x[1] / groups, window, window},
+                                   false, 2 / std::sqrt(static_cast<float>(x[1] / groups * window * window)));
+        parameters += ", " + input(fmt::format("b{}{}", name, i).c_str(), {channels});
+        x[1] = channels;
+        for (std::size_t d = 2; d < 4; ++d) x[d] = (x[d] + 2 * pad - window) / stride + 1;
+        body += fmt::format(
+            "  %h{0}{1}: f32[{2}] = conv(%{3}, %{0}{1}, %b{0}{1}) {{groups = {4}, strides = [{5}, {5}], "
+            "pads = [{6}, {6}, {6}, {6}]}}\n  %a{0}{1}: f32[{2}] = relu(%h{0}{1})\n",
+            name, i, text(x, open), now, groups, stride, pad);
+        now = fmt::format("a{}{}", name, i);
+      };
+      if (first) convolve("u", pick(1, 70), 1, pick(0, 1) * 2 + 1);
+      convolve("w", x[1], x[1], pick(1, 2) * 2 + 1);
+      convolve("v", pick(1, 70), 1, 1);
+    }
+    made_.text = fmt::format("graph @main({}) {{\n{}  return %{}\n}}", parameters, body, now);
+    return std::move(made_);
+  }
+
+  // A pool of what a convolution gives.
+  Case run_pool() {
+    const bool open = pick(0, 3) == 0;
+    const int64_t kernel = pick(1, 5), stride = pick(1, 2), window = pick(2, 4), step = pick(1, 3);
+    const int64_t pad = pick(0, kernel / 2), around = pick(0, window / 2), end = pick(0, window / 2);
+    std::vector<int64_t> x = {pick(1, 3), pick(1, 9), pick(20, 70), pick(20, 70)}, y = x, z = x;
+    y[1] = z[1] = pick(1, 70);
+    for (std::size_t d = 2; d < 4; ++d) {
+      y[d] = (x[d] + 2 * pad - kernel) / stride + 1;
+      z[d] = (y[d] + around + end - window) / step + 1;
+    }
+    std::string parameters = input("x", x, open);
+    parameters += ", " + input("w", {y[1], x[1], kernel, kernel});
+    parameters += ", " + input("b", {y[1]});
+    const bool most = pick(0, 1) == 0, residual = pick(0, 1) == 0;
+    if (residual) parameters += ", " + input("r", z, open);
+    std::string body = fmt::format(
+        "  %c: f32[{0}] = conv(%x, %w, %b) {{strides = [{1}, {1}], pads = [{2}, {2}, {2}, {2}]}}\n"
+        "  %a: f32[{0}] = relu(%c)\n"
+        "  %p: f32[{3}] = {4}_pool(%a) {{kernel = [{5}, {5}], strides = [{6}, {6}], pads = [{7}, {7}, {8}, {8}]{9}}}\n",
+        text(y, open), stride, pad, text(z, open), most ? "max" : "average", window, step, around, end,
+        most ? "" : fmt::format(", count_include_pad = {}", pick(0, 1)));
+    if (residual) body += fmt::format("  %s: f32[{}] = add(%p, %r)\n", text(z, open));
+    made_.text = fmt::format("graph @main({}) {{\n{}  return %{}\n}}", parameters, body, residual ? "s" : "p");
+    return std::move(made_);
+  }
 
   // Images of one dim to three, windows that leave them, an open batch, all that may stand between and behind.
   Case run() {
@@ -74,10 +134,10 @@ class Maker {
     return all;
   }
 
-  std::string input(const char* name, const std::vector<int64_t>& dims, bool open = false) {
+  std::string input(const char* name, const std::vector<int64_t>& dims, bool open = false, float largest = 1) {
     Tensor tensor = *Tensor::allocate(DType::f32, dims);
     auto* numbers = reinterpret_cast<float*>(tensor.mutable_data());
-    std::uniform_real_distribution<float> any(-1, 1);
+    std::uniform_real_distribution<float> any(-largest, largest);
     for (int64_t i = 0; i < tensor.elements(); ++i) numbers[i] = any(random_);
     made_.inputs.emplace_back(std::move(tensor));
     return fmt::format("%{}: f32[{}]", name, text(dims, open));
@@ -87,14 +147,15 @@ class Maker {
   Case made_;
 };
 
-bool is_joined(const BuildResult& built) {
-  return std::ranges::any_of(built.layers, [](const auto& text) { return text.find("separable") != text.npos; });
+bool has_layer(const BuildResult& built, std::string_view how) {
+  return std::ranges::any_of(built.layers, [&](const auto& text) { return text.find(how) != text.npos; });
 }
 
-TEST(Separable, RandomShapes) {
+// Compares what many cases give; of which so many must have a layer that runs so.
+void compare_all(const std::function<Case(unsigned)>& make, std::string_view how, int least) {
   int joined = 0;
-  for (unsigned seed = 0; seed < 60; ++seed) {
-    const Case c = Maker(seed).run();
+  for (unsigned seed = 0; seed < 40; ++seed) {
+    const Case c = make(seed);
     SCOPED_TRACE(c.text);
     const auto graph = read_graph(c.text);
     ASSERT_NE(graph, nullptr);
@@ -106,7 +167,7 @@ TEST(Separable, RandomShapes) {
       options.cpu = cpu;
       const auto built = build(graph->clone(), options);
       ASSERT_TRUE(built.has_value()) << built.error().message();
-      joined += is_joined(*built);
+      joined += has_layer(*built, how);
       auto executor = Executor::create(built->program);
       ASSERT_TRUE(executor.has_value()) << executor.error().message();
       ThreadPool pool(2);
@@ -116,7 +177,17 @@ TEST(Separable, RandomShapes) {
       EXPECT_EQ(first_difference(*results, *expected, 1e-4), "") << cpu;
     }
   }
-  EXPECT_GT(joined, 25);
+  EXPECT_GT(joined, least);
+}
+
+TEST(Separable, RandomShapes) {
+  compare_all([](unsigned seed) { return Maker(seed).run(); }, "separable", 15);
+}
+
+TEST(Separable, RandomShapesOfImagesThatAreMade) {
+  compare_all([](unsigned seed) { return Maker(seed).run_with_image(); }, " of direct", 3);
+  compare_all([](unsigned seed) { return Maker(seed + 100).run_with_image(); }, " of separable", 3);
+  compare_all([](unsigned seed) { return Maker(seed).run_pool(); }, "pool of direct", 15);
 }
 
 TEST(Separable, NotWhatOthersReadToo) {
@@ -127,7 +198,7 @@ TEST(Separable, NotWhatOthersReadToo) {
 })");
   const auto built = build(graph->clone(), {});
   ASSERT_TRUE(built.has_value()) << built.error().message();
-  EXPECT_FALSE(is_joined(*built));
+  EXPECT_FALSE(has_layer(*built, "separable"));
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ llvm::LoadInst* KernelFrame::constant_load(llvm::LoadInst* load) {
 
 llvm::Value* KernelFrame::pointer(int operand) {
   const auto index = static_cast<std::size_t>(operand);
+  if (!within_.empty()) return within_.at(index);
   if (pointers_.size() <= index) pointers_.resize(index + 1);
   if (!pointers_[index]) {
     llvm::IRBuilder<>::InsertPointGuard guard(builder_);

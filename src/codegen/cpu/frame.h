@@ -23,6 +23,20 @@ class KernelFrame {
 
   // Loaded once in the entry block: KernelArgs::pointers[operand], scratch.
   llvm::Value* pointer(int operand);
+  // While it lives, operand i lies at operands[i]: what is emitted meanwhile is a kernel within this one.
+  class Within {
+   public:
+    Within(KernelFrame& frame, std::vector<llvm::Value*> operands) : frame_(frame), operands_(std::move(operands)) {
+      std::swap(frame_.within_, operands_);
+    }
+    ~Within() { std::swap(frame_.within_, operands_); }
+    Within(const Within&) = delete;
+    Within& operator=(const Within&) = delete;
+
+   private:
+    KernelFrame& frame_;
+    std::vector<llvm::Value*> operands_;  // those of the one around it
+  };
   llvm::Value* scratch();
   // A size as an i64: an immediate, or an entry of KernelArgs::integers.
   llvm::Value* size(const Dim& dim);
@@ -61,7 +75,7 @@ class KernelFrame {
   llvm::Function* function_;
   llvm::IRBuilder<> builder_;
   llvm::BasicBlock* entry_;
-  std::vector<llvm::Value*> pointers_;
+  std::vector<llvm::Value*> pointers_, within_;
   std::vector<Dim> dims_;
   std::vector<llvm::Value*> sizes_;
   llvm::Value* scratch_ = nullptr;

@@ -9,6 +9,7 @@
 #include "codegen/cpu/frame.h"
 #include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/gather.h"
+#include "kernels/cpu/image_rows.h"
 #include "kernels/cpu/planes.h"
 #include "kernels/cpu/register_tile.h"
 
@@ -40,11 +41,13 @@ constexpr double kLongEpilogue = 12;
 
 class ContractionEmitter {
  public:
-  ContractionEmitter(KernelModule& module, const Contraction& contraction, const ContractionTile& tile,
-                     const Kernel& kernel, std::span<const Storage> storages, const PanelFiller* filler)
+  // `each`: so many pixels are asked for every time.
+  ContractionEmitter(KernelFrame& frame, const Contraction& contraction, const ContractionTile& tile,
+                     const Kernel& kernel, std::span<const Storage> storages, const PanelFiller* filler,
+                     std::optional<int64_t> each)
       : c_(contraction),
         t_(tile),
-        frame_(module),
+        frame_(frame),
         b_(frame_.builder()),
         kernel_(kernel),
         epilogue_(frame_, kernel, storages, contraction.channel_axis),
@@ -61,40 +64,47 @@ class ContractionEmitter {
     for (const auto& p : c_.pixels) axes.push_back(p.axis);
     flat_ = epilogue_.flattens(axes);
     long_epilogue_ = epilogue_.cost() > kLongEpilogue;
-    known_ = t_.group_rows % t_.rows == 0 ? pixels_.constant() : std::nullopt;
+    known_ = each ? each : t_.group_rows % t_.rows == 0 ? pixels_.constant() : std::nullopt;
     slice_ = t_.slice > 0 ? std::min(t_.slice, sum_) : sum_;
   }
 
-  Result<Emitted> run(std::string* assembly) {
+  // Takes what it needs of the kernel's scratch, of which `taken` bytes belong to others. Once per call of the kernel.
+  void prepare(int64_t& taken) {
     const int64_t rows = round_up(t_.group_rows, t_.rows);
-    const int64_t panel_bytes = round_up(((t_.planes ? sum_ : rows) * panel_row_ + 64) * 4, 64);
-    const int64_t accumulator_bytes = round_up(t_.rows * t_.block() * 4, 64);
     const bool needs_panel = t_.gather || !known_;
-    const bool needs_accumulators = !flat_ || long_epilogue_ || !known_;
-    int64_t scratch = 0;
-    auto reserve = [&](bool wanted, int64_t bytes) {
-      const int64_t at = scratch;
-      if (wanted) scratch += bytes;
-      return at;
+    auto reserve = [&](bool wanted, int64_t bytes) -> llvm::Value* {
+      if (!wanted) return nullptr;
+      llvm::Value* place = frame_.advance(frame_.scratch(), frame_.number(taken), 1);
+      taken += round_up(bytes, 64);
+      return place;
     };
-    const int64_t panel = reserve(needs_panel, panel_bytes);
-    const int64_t accumulators = reserve(needs_accumulators, accumulator_bytes);
-    const int64_t partial = reserve(slice_ < sum_, round_up(rows * t_.block() * 4, 64));
-    const int64_t zeros = reserve(needs_panel, gather_.zero_bytes());
-    if (scratch > 0) {
-      panel_ = frame_.advance(frame_.scratch(), frame_.number(panel), 1);
-      accumulators_ = frame_.advance(frame_.scratch(), frame_.number(accumulators), 1);
-      partial_ = frame_.advance(frame_.scratch(), frame_.number(partial), 1);
-      gather_.prepare(frame_.advance(frame_.scratch(), frame_.number(zeros), 1));
-    }
+    panel_ = reserve(needs_panel, ((t_.planes ? sum_ : rows) * panel_row_ + 64) * 4);
+    accumulators_ = reserve(!flat_ || long_epilogue_ || !known_, t_.rows * t_.block() * 4);
+    partial_ = reserve(slice_ < sum_, rows * t_.block() * 4);
+    const int64_t zeros = needs_panel ? gather_.zero_bytes() : 0;
+    if (zeros > 0) gather_.prepare(reserve(true, zeros));
+  }
+
+  // All tasks; `taken` as above.
+  Result<Emitted> run(int64_t taken, std::string* assembly) {
+    prepare(taken);
     const Dim groups = ceildiv(pixels_, Dim(t_.group_rows));
     frame_.loop("task", frame_.first(), frame_.last(), 1, [&](llvm::Value* task) { this->task(task, groups); });
     JitOptions options;
     options.assembly = assembly;
     Emitted emitted = TRY(frame_.finish(options));
     emitted.tasks = c_.outer_count() * Dim(chunks_) * groups;
-    emitted.scratch_bytes = scratch;
+    emitted.scratch_bytes = taken;
     return emitted;
+  }
+
+  // Pixels [first, first + count), all channels: of a contraction without outer dims.
+  void pixels(llvm::Value* first, llvm::Value* count) {
+    CHECK(c_.outers.empty());
+    a_ = frame_.pointer(c_.a_operand);
+    w_ = frame_.pointer(c_.w_operand);
+    channel_base_ = frame_.number(0);
+    group(first, count, nullptr);
   }
 
  private:
@@ -116,26 +126,34 @@ class ContractionEmitter {
       w_ = frame_.advance(w_, b_.CreateMul(outer_[i], frame_.size(o.w_stride)));
       if (o.axis < 0) channel_base_ = b_.CreateMul(outer_[i], frame_.number(c_.channels));
     }
-    first_pixel_ = b_.CreateMul(place[2], frame_.number(t_.group_rows));
-    llvm::Value* left = b_.CreateSub(frame_.size(pixels_), first_pixel_);
-    count_ = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, left, frame_.number(t_.group_rows));
-    full_ = b_.CreateSDiv(count_, frame_.number(t_.rows));
-    tail_ = b_.CreateSRem(count_, frame_.number(t_.rows));
-    if (filler_) (*filler_)(frame_, first_pixel_, count_, panel_, panel_row_);
-    else if (t_.planes) planes_.fill(a_, first_pixel_, count_, panel_, panel_row_);
-    else if (t_.gather) gather_.rows(a_, first_pixel_, count_, panel_, panel_row_);
+    llvm::Value* first = b_.CreateMul(place[2], frame_.number(t_.group_rows));
+    llvm::Value* left = b_.CreateSub(frame_.size(pixels_), first);
+    group(first, b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, left, frame_.number(t_.group_rows)), place[1]);
+  }
+
+  // `chunk`: of the blocks of channels; null: all of them.
+  void group(llvm::Value* first, llvm::Value* count, llvm::Value* chunk) {
+    first_pixel_ = first;
+    full_ = b_.CreateSDiv(count, frame_.number(t_.rows));
+    tail_ = b_.CreateSRem(count, frame_.number(t_.rows));
+    if (filler_) (*filler_)(frame_, first, count, panel_, panel_row_);
+    else if (t_.planes) planes_.fill(a_, first, count, panel_, panel_row_);
+    else if (t_.gather) gather_.rows(a_, first, count, panel_, panel_row_);
 
     // The last block of channels may have fewer vectors: its own code, in the last chunk only.
     const int64_t rest = c_.channels % t_.block();
     const bool odd = rest != 0;
-    llvm::Value* block_begin = b_.CreateMul(place[1], frame_.number(t_.chunk_blocks));
-    llvm::Value* block_end = b_.CreateBinaryIntrinsic(
-        llvm::Intrinsic::smin, b_.CreateAdd(block_begin, frame_.number(t_.chunk_blocks)), frame_.number(blocks_ - odd));
-    if (blocks_ > odd)
-      frame_.loop("block", block_begin, block_end, 1, [&](llvm::Value* block) { this->block(block, t_.block()); });
+    llvm::Value* begin = frame_.number(0);
+    llvm::Value* end = frame_.number(blocks_ - odd);
+    if (chunk) {
+      begin = b_.CreateMul(chunk, frame_.number(t_.chunk_blocks));
+      end = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, b_.CreateAdd(begin, frame_.number(t_.chunk_blocks)), end);
+    }
+    if (blocks_ > odd) frame_.loop("block", begin, end, 1, [&](llvm::Value* block) { this->block(block, t_.block()); });
     if (!odd) return;
+    if (!chunk) return block(frame_.number(blocks_ - 1), rest);
     frame_.branch(
-        b_.CreateICmpEQ(place[1], frame_.number(chunks_ - 1)),
+        b_.CreateICmpEQ(chunk, frame_.number(chunks_ - 1)),
         [&]() -> Values {
           block(frame_.number(blocks_ - 1), rest);
           return {};
@@ -304,7 +322,7 @@ class ContractionEmitter {
 
   const Contraction& c_;
   const ContractionTile& t_;
-  KernelFrame frame_;
+  KernelFrame& frame_;
   llvm::IRBuilder<>& b_;
   const Kernel& kernel_;
   Epilogue epilogue_;
@@ -319,17 +337,60 @@ class ContractionEmitter {
   llvm::Value *panel_ = nullptr, *accumulators_ = nullptr, *partial_ = nullptr;
   // of the current task
   std::vector<llvm::Value*> outer_;
-  llvm::Value *a_ = nullptr, *w_ = nullptr, *channel_base_ = nullptr, *first_pixel_ = nullptr, *count_ = nullptr;
+  llvm::Value *a_ = nullptr, *w_ = nullptr, *channel_base_ = nullptr, *first_pixel_ = nullptr;
   llvm::Value *full_ = nullptr, *tail_ = nullptr;
 };
 
 }  // namespace
 
 Result<Emitted> emit_contraction(const CpuFeatures& cpu, const Contraction& contraction, const ContractionTile& tile,
-                                 const Kernel& kernel, std::span<const Storage> storages, const PanelFiller* filler,
-                                 std::string* assembly) {
+                                 const Kernel& kernel, std::span<const Storage> storages, std::string* assembly) {
   KernelModule module(cpu);
-  return ContractionEmitter(module, contraction, tile, kernel, storages, filler).run(assembly);
+  KernelFrame frame(module);
+  return ContractionEmitter(frame, contraction, tile, kernel, storages, nullptr, {}).run(0, assembly);
+}
+
+Result<Emitted> emit_contraction(KernelFrame& frame, int64_t taken, const Contraction& contraction,
+                                 const ContractionTile& tile, const Kernel& kernel, std::span<const Storage> storages,
+                                 const PanelFiller& filler, std::optional<int64_t> each) {
+  return ContractionEmitter(frame, contraction, tile, kernel, storages, &filler, each).run(taken, nullptr);
+}
+
+struct ContractionRows::State {
+  Contraction contraction;
+  ContractionTile tile;
+  std::vector<Storage> storages;
+  PanelFiller filler;
+  KernelFrame& frame;
+  ContractionEmitter emitter;
+
+  State(KernelFrame& f, Contraction c, ContractionTile t, const Kernel& kernel, std::vector<Storage> s,
+        PanelFiller fill)
+      : contraction(std::move(c)),
+        tile(t),
+        storages(std::move(s)),
+        filler(std::move(fill)),
+        frame(f),
+        emitter(f, contraction, tile, kernel, storages, filler ? &filler : nullptr, tile.group_rows) {}
+};
+
+ContractionRows::ContractionRows(KernelFrame& frame, Contraction contraction, ContractionTile tile, int64_t width,
+                                 const Kernel& kernel, std::vector<Storage> storages, PanelFiller filler) {
+  tile.rows = static_cast<int>(ceil_div(width, ceil_div(width, tile.rows)));  // even
+  tile.group_rows = width;
+  tile.chunk_blocks = ceil_div(contraction.channels, tile.block());
+  tile.slice = 0;
+  state_ = std::make_unique<State>(frame, std::move(contraction), tile, kernel, std::move(storages), std::move(filler));
+}
+ContractionRows::~ContractionRows() = default;
+
+void ContractionRows::prepare(int64_t& taken) { state_->emitter.prepare(taken); }
+
+void ContractionRows::emit(llvm::Value* begin, llvm::Value* end) {
+  KernelFrame& frame = state_->frame;
+  llvm::Value* width = frame.number(state_->tile.group_rows);
+  frame.loop("image row", begin, end, 1,
+             [&](llvm::Value* row) { state_->emitter.pixels(frame.builder().CreateMul(row, width), width); });
 }
 
 }  // namespace burnish

@@ -7,6 +7,7 @@
 // `rows` pixels x `vectors` vectors of channels; a pixel's value is broadcast, weights are vectors.
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -96,6 +97,11 @@ Format packed_weights(std::size_t rank, int64_t block, bool taps_first);
 
 Result<Emitted> emit_contraction(const CpuFeatures& cpu, const Contraction& contraction, const ContractionTile& tile,
                                  const Kernel& kernel, std::span<const Storage> storages,
-                                 const PanelFiller* filler = nullptr, std::string* assembly = nullptr);
+                                 std::string* assembly = nullptr);
+// In a kernel that has begun, with pixels from a filler; `taken` bytes of its scratch belong to others. `each`: all tasks
+// have so many pixels.
+Result<Emitted> emit_contraction(KernelFrame& frame, int64_t taken, const Contraction& contraction,
+                                 const ContractionTile& tile, const Kernel& kernel, std::span<const Storage> storages,
+                                 const PanelFiller& filler, std::optional<int64_t> each);
 
 }  // namespace burnish

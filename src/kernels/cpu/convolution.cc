@@ -8,6 +8,7 @@
 #include "kernels/cpu/contraction.h"
 #include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/family.h"
+#include "kernels/cpu/image_rows.h"
 #include "kernels/cpu/planes.h"
 #include "kernels/cpu/strassen.h"
 
@@ -172,6 +173,20 @@ Result<Tensor> derive(const Kernel& kernel, const Tactic& tactic, std::size_t op
 }
 
 }  // namespace
+
+Result<std::unique_ptr<ImageRows>> convolution_rows(KernelFrame& frame, const Kernel& kernel, const Tactic& tactic,
+                                                    std::vector<Storage> storages) {
+  const Problem& problem = *kernel.anchor;
+  const Shape shape = TRY(shape_of(problem));
+  const auto width = problem.result.dims.back().constant();
+  if (shape.groups != 1 || !width) return internal_error("not a convolution whose rows are alike", tactic.name);
+  Contraction c = contraction_of(problem, shape, storages[0].strides, integer(tactic.parameters, "taps_first", 0) != 0);
+  ContractionTile tile = TRY(tile_of(tactic));
+  set_weights(c, shape, tile.block(), Weights::packed);
+  tile.gather = !reads_in_place(c);
+  tile.planes = tile.gather && reads_planes(frame.cpu(), c);
+  return std::make_unique<ContractionRows>(frame, std::move(c), tile, *width, kernel, std::move(storages));
+}
 
 Format packed_weights(std::size_t rank, int64_t block, bool taps_first) {
   const auto n = static_cast<int64_t>(rank) + 2;

@@ -102,8 +102,7 @@ llvm::Value* Epilogue::address(const Access& access, const std::vector<llvm::Val
   llvm::Value* offset = frame_.size(access.offset);
   for (std::size_t i = 0; i < access.steps.size(); ++i)
     if (access.steps[i] != Dim(0)) offset = b.CreateAdd(offset, b.CreateMul(position[i], frame_.size(access.steps[i])));
-  llvm::Value* base = access.operand == placed_.first ? placed_.second : frame_.pointer(access.operand);
-  return frame_.advance(base, offset, bytes(access));
+  return frame_.advance(frame_.pointer(access.operand), offset, bytes(access));
 }
 
 // Where all of a guarded load's indices lie in the operand: per lane.

@@ -17,9 +17,6 @@ class Epilogue {
   // `storages`: one per operand of the kernel. Vectors lie along `vector_axis` of the anchor's result.
   Epilogue(KernelFrame& frame, const Kernel& kernel, std::span<const Storage> storages, int vector_axis);
 
-  // The operand (of the kernel) lies here, not where the kernel's arguments say.
-  void place(int operand, llvm::Value* pointer) { placed_ = {operand, pointer}; }
-
   // True when every address steps evenly along these axes of the result taken as one flat number (digits as given,
   // outermost first) and nothing else reads them: then the last may carry the flat number and the others be zero.
   bool flattens(std::span<const int> axes) const;
@@ -56,7 +53,6 @@ class Epilogue {
   std::vector<Access> stores_;   // per statement
   Expressions expressions_;
   llvm::Value* mask_ = nullptr;  // of the current store
-  std::pair<int, llvm::Value*> placed_ = {-1, nullptr};
 };
 
 }  // namespace burnish

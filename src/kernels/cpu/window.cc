@@ -66,8 +66,6 @@ class WindowEmitter {
     frame_.loop("row", begin, end, 1, [&](llvm::Value* row) { this->row(split_number(frame_, row, extents_)); }, true);
   }
 
-  Epilogue& epilogue() { return epilogue_; }
-
  private:
   std::size_t last() const { return rank_ - 1; }
 
@@ -325,14 +323,10 @@ class WindowEmitter {
 
 WindowRows::WindowRows(KernelFrame& frame, const WindowKernel& what, const Kernel& kernel,
                        std::span<const Storage> storages)
-    : emitter_(std::make_unique<WindowEmitter>(frame, what, kernel, storages)),
-      result_(static_cast<int>(storages.size()) - 1) {}
+    : emitter_(std::make_unique<WindowEmitter>(frame, what, kernel, storages)) {}
 WindowRows::~WindowRows() = default;
 
-void WindowRows::emit(llvm::Value* begin, llvm::Value* end, llvm::Value* result) {
-  emitter_->epilogue().place(result_, result);
-  emitter_->rows(begin, end);
-}
+void WindowRows::emit(llvm::Value* begin, llvm::Value* end) { emitter_->rows(begin, end); }
 
 int64_t window_rows_per_task(const CpuFeatures& cpu, const Kernel& kernel, const Window& window, double* cycles) {
   constexpr double kTaskCycles = 20'000;

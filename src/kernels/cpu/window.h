@@ -30,18 +30,16 @@ Result<WindowKernel> depthwise_window(const Problem& problem, const Storage& wei
 // Rows of an output image that make a task worth handing out, and the estimate in cycles of the whole kernel.
 int64_t window_rows_per_task(const CpuFeatures& cpu, const Kernel& kernel, const Window& window, double* cycles);
 
-// Rows of a window kernel within another kernel: what it gives is kept there, not in an operand.
+// Rows of a window kernel within another kernel (KernelFrame::Within). What it is made of must stay.
 class WindowRows {
  public:
-  // `storages` must stay; the last is that of the result.
   WindowRows(KernelFrame& frame, const WindowKernel& what, const Kernel& kernel, std::span<const Storage> storages);
   ~WindowRows();
-  // Rows [begin, end) over images and all their dims but the last, at least one; their results go to `result`.
-  void emit(llvm::Value* begin, llvm::Value* end, llvm::Value* result);
+  // Rows [begin, end) over images and all their dims but the last, at least one.
+  void emit(llvm::Value* begin, llvm::Value* end);
 
  private:
   std::unique_ptr<class WindowEmitter> emitter_;
-  int result_;  // the operand
 };
 
 Result<Emitted> emit_window(const CpuFeatures& cpu, const WindowKernel& what, const Kernel& kernel,
