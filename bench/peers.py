@@ -50,11 +50,23 @@ class OpenVino(Running):
         compiled = core.compile_model(model, "CPU", {
             "INFERENCE_NUM_THREADS": setup["threads"], "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": "f32"})
+        if os.environ.get("ONEDNN_MAX_CPU_ISA") == "AVX2":
+            self._refuse_wider(compiled)
         self._request = compiled.create_infer_request()
         for name, array in feeds.items():
             self._request.set_tensor(name, ov.Tensor(array, shared_memory=True))
         self._feeds, self._count = feeds, len(compiled.outputs)
         self.facts = {"version": ov.__version__.partition("-")[0]}
+
+    @staticmethod
+    def _refuse_wider(compiled):
+        """oneDNN obeys ONEDNN_MAX_CPU_ISA, MLAS does not: it multiplies with whatever the processor has."""
+        info = [op.get_rt_info() for op in compiled.get_runtime_model().get_ops()]
+        kinds = [i["primitiveType"].astype(str) for i in info
+                 if i["layerType"].astype(str) in ("Convolution", "FullyConnected", "MatMul")]
+        wider = [kind for kind in kinds if "mlas" in kind or "avx512" in kind]
+        if len(wider) * 10 > len(kinds):
+            raise EngineError(f"{len(wider)} of its {len(kinds)} products are {wider[0]}, which nothing holds to AVX2")
 
     def run(self):
         self._request.infer()

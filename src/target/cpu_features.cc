@@ -116,6 +116,9 @@ Model model_of_host() {
 // Which processors with AVX-512 have a second multiplier of its full width.
 bool is_wide(const Model& m) {
   if (m.vendor == "AuthenticAMD") return m.family >= 0x1a;
+  // AVX512_FP16 or AMX-TILE: a server, whatever model a hypervisor makes of it.
+  const uint32_t seven = cpuid(7).d;
+  if (all(seven, {23}) || all(seven, {24})) return true;
   // Cannon, Ice, Tiger and Rocket Lake of clients have one.
   constexpr uint32_t kClients[] = {0x66, 0x7d, 0x7e, 0x8c, 0x8d, 0xa7};
   return m.vendor == "GenuineIntel" && std::ranges::find(kClients, m.model) == std::end(kClients);
