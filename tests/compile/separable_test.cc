@@ -29,7 +29,7 @@ class Maker {
   Case run_with_image() {
     const int64_t batch = pick(1, 3), depth = pick(1, 3);
     const bool open = pick(0, 3) == 0;
-    std::vector<int64_t> x = {batch, pick(1, 40), pick(4, 60), pick(4, 60)};
+    std::vector<int64_t> x = {batch, pick(1, 24), pick(8, 80), pick(8, 80)};
     std::string parameters = input("x", x, open), body, now = "x";
     for (int64_t i = 0; i < depth; ++i) {
       const bool first = i == 0 && pick(0, 2) > 0;
@@ -52,6 +52,21 @@ class Maker {
       convolve("v", pick(1, 70), 1, 1);
     }
     made_.text = fmt::format("graph @main({}) {{\n{}  return %{}\n}}", parameters, body, now);
+    return std::move(made_);
+  }
+
+  std::string input(const char* name, const std::vector<int64_t>& dims, bool open = false, float largest = 1) {
+    Tensor tensor = *Tensor::allocate(DType::f32, dims);
+    auto* numbers = reinterpret_cast<float*>(tensor.mutable_data());
+    std::uniform_real_distribution<float> any(-largest, largest);
+    for (int64_t i = 0; i < tensor.elements(); ++i) numbers[i] = any(random_);
+    made_.inputs.emplace_back(std::move(tensor));
+    return fmt::format("%{}: f32[{}]", name, text(dims, open));
+  }
+
+  // A case of one's own, after its inputs.
+  Case take(std::string text) {
+    made_.text = std::move(text);
     return std::move(made_);
   }
 
@@ -134,15 +149,6 @@ class Maker {
     return all;
   }
 
-  std::string input(const char* name, const std::vector<int64_t>& dims, bool open = false, float largest = 1) {
-    Tensor tensor = *Tensor::allocate(DType::f32, dims);
-    auto* numbers = reinterpret_cast<float*>(tensor.mutable_data());
-    std::uniform_real_distribution<float> any(-largest, largest);
-    for (int64_t i = 0; i < tensor.elements(); ++i) numbers[i] = any(random_);
-    made_.inputs.emplace_back(std::move(tensor));
-    return fmt::format("%{}: f32[{}]", name, text(dims, open));
-  }
-
   std::mt19937 random_;
   Case made_;
 };
@@ -151,32 +157,36 @@ bool has_layer(const BuildResult& built, std::string_view how) {
   return std::ranges::any_of(built.layers, [&](const auto& text) { return text.find(how) != text.npos; });
 }
 
-// Compares what many cases give; of which so many must have a layer that runs so.
+// Compares what one gives; counts those that have a layer that runs so.
+void compare(const Case& c, std::string_view how, int& joined, std::string_view forced = {}) {
+  SCOPED_TRACE(c.text);
+  const auto graph = read_graph(c.text);
+  ASSERT_NE(graph, nullptr);
+  const auto expected = interpret(*graph, c.inputs);
+  ASSERT_TRUE(expected.has_value()) << expected.error().message();
+  for (const char* cpu : {"x86-64-v2", "x86-64-v3", "x86-64-v4"}) {
+    if (!host_cpu().supports(*parse_cpu(cpu))) continue;
+    BuildOptions options;
+    options.cpu = cpu;
+    if (!forced.empty()) options.forced["separable"] = forced;
+    const auto built = build(graph->clone(), options);
+    if (!built && !forced.empty()) continue;  // not among this level's
+    ASSERT_TRUE(built.has_value()) << built.error().message();
+    joined += has_layer(*built, how);
+    auto executor = Executor::create(built->program);
+    ASSERT_TRUE(executor.has_value()) << executor.error().message();
+    ThreadPool pool(2);
+    Context context(*executor, &pool);
+    const auto results = context.run(c.inputs);
+    ASSERT_TRUE(results.has_value()) << results.error().message();
+    EXPECT_EQ(first_difference(*results, *expected, 1e-4), "") << cpu;
+  }
+}
+
+// Compares what many cases give; of which more than so many must have such a layer.
 void compare_all(const std::function<Case(unsigned)>& make, std::string_view how, int least) {
   int joined = 0;
-  for (unsigned seed = 0; seed < 40; ++seed) {
-    const Case c = make(seed);
-    SCOPED_TRACE(c.text);
-    const auto graph = read_graph(c.text);
-    ASSERT_NE(graph, nullptr);
-    const auto expected = interpret(*graph, c.inputs);
-    ASSERT_TRUE(expected.has_value()) << expected.error().message();
-    for (const char* cpu : {"x86-64-v2", "x86-64-v3", "x86-64-v4"}) {
-      if (!host_cpu().supports(*parse_cpu(cpu))) continue;
-      BuildOptions options;
-      options.cpu = cpu;
-      const auto built = build(graph->clone(), options);
-      ASSERT_TRUE(built.has_value()) << built.error().message();
-      joined += has_layer(*built, how);
-      auto executor = Executor::create(built->program);
-      ASSERT_TRUE(executor.has_value()) << executor.error().message();
-      ThreadPool pool(2);
-      Context context(*executor, &pool);
-      const auto results = context.run(c.inputs);
-      ASSERT_TRUE(results.has_value()) << results.error().message();
-      EXPECT_EQ(first_difference(*results, *expected, 1e-4), "") << cpu;
-    }
-  }
+  for (unsigned seed = 0; seed < 40; ++seed) compare(make(seed), how, joined);
   EXPECT_GT(joined, least);
 }
 
@@ -188,6 +198,71 @@ TEST(Separable, RandomShapesOfImagesThatAreMade) {
   compare_all([](unsigned seed) { return Maker(seed).run_with_image(); }, " of direct", 3);
   compare_all([](unsigned seed) { return Maker(seed + 100).run_with_image(); }, " of separable", 3);
   compare_all([](unsigned seed) { return Maker(seed).run_pool(); }, "pool of direct", 15);
+}
+
+Case random_inputs(std::string text, const std::vector<std::vector<int64_t>>& dims) {
+  Maker maker(7);
+  for (const auto& d : dims) maker.input("", d);
+  return maker.take(std::move(text));
+}
+
+// Images of one dim or three, of too few rows for tasks, pools of all of it: each runs as it did alone.
+TEST(Separable, ImagesThatAreNotMade) {
+  int joined = 0;
+  compare(random_inputs(R"(graph @main(%x: f32[1,64,100], %w: f32[64,64,3]) {
+  %c: f32[1,64,98] = conv(%x, %w)
+  %p: f32[1,64,49] = max_pool(%c) {kernel = [2], strides = [2]}
+  return %p
+})",
+                        {{1, 64, 100}, {64, 64, 3}}),
+          "pool of", joined);
+  compare(random_inputs(R"(graph @main(%x: f32[1,64,7,7], %w: f32[64,64,1,1]) {
+  %c: f32[1,64,7,7] = conv(%x, %w)
+  %p: f32[1,64,1,1] = average_pool(%c) {kernel = [7, 7]}
+  return %p
+})",
+                        {{1, 64, 7, 7}, {64, 64, 1, 1}}),
+          "pool of", joined);
+  compare(random_inputs(R"(graph @main(%x: f32[1,8,5,5], %w: f32[24,8,3,3]) {
+  %c: f32[1,24,5,5] = conv(%x, %w) {pads = [1, 1, 1, 1]}
+  %p: f32[1,24,3,3] = max_pool(%c) {kernel = [3, 3], strides = [2, 2], pads = [1, 1, 1, 1]}
+  return %p
+})",
+                        {{1, 8, 5, 5}, {24, 8, 3, 3}}),
+          "pool of", joined);
+  EXPECT_EQ(joined, 0);
+}
+
+// Rows of the result that read nothing but padding, of an image that is made of another one.
+TEST(Separable, RowsOfPadding) {
+  int joined = 0;
+  compare(
+      random_inputs(R"(graph @main(%x: f32[2,16,64,64], %u: f32[64,16,1,1], %w: f32[64,1,3,3], %v: f32[48,64,1,1],
+                                       %d: f32[48,1,3,3], %e: f32[32,48,1,1]) {
+  %a: f32[2,64,64,64] = conv(%x, %u)
+  %b: f32[2,64,64,64] = conv(%a, %w) {groups = 64, pads = [1, 1, 1, 1]}
+  %c: f32[2,48,64,64] = conv(%b, %v)
+  %f: f32[2,48,68,68] = conv(%c, %d) {groups = 48, pads = [2, 2, 4, 4]}
+  %g: f32[2,32,68,68] = conv(%f, %e)
+  return %g
+})",
+                    {{2, 16, 64, 64}, {64, 16, 1, 1}, {64, 1, 3, 3}, {48, 64, 1, 1}, {48, 1, 3, 3}, {32, 48, 1, 1}}),
+      "separable", joined);
+  EXPECT_GT(joined, 0);
+}
+
+// Tasks of fewer pixels than a tile has rows.
+TEST(Separable, TilesLargerThanTasks) {
+  int joined = 0;
+  const Case c = random_inputs(R"(graph @main(%x: f32[1,384,10,10], %w: f32[384,1,3,3], %v: f32[48,384,1,1]) {
+  %h: f32[1,384,10,10] = conv(%x, %w) {groups = 384, pads = [1, 1, 1, 1]}
+  %p: f32[1,48,10,10] = conv(%h, %v)
+  return %p
+})",
+                               {{1, 384, 10, 10}, {384, 1, 3, 3}, {48, 384, 1, 1}});
+  for (const char* tile : {"separable 28", "separable 14", "separable 10", "separable 8", "separable 6", "separable 4"})
+    compare(c, "separable", joined, tile);
+  EXPECT_GT(joined, 0);
 }
 
 TEST(Separable, NotWhatOthersReadToo) {

@@ -29,7 +29,7 @@ void check_window(const WindowProblem& p, std::mt19937& random, bool strided = f
 
 TEST(Convolution, RandomShapesInOneToThreeDims) {
   std::mt19937 random(1);
-  for (int i = 0; i < 24; ++i) {
+  for (int i = 0; i < problems(24); ++i) {
     WindowProblem p = random_window(random, 1 + random() % 3);
     p.channels = pick(random, 1, 20);
     p.outputs = pick(random, 1, 70);
@@ -39,7 +39,7 @@ TEST(Convolution, RandomShapesInOneToThreeDims) {
 
 TEST(Convolution, Groups) {
   std::mt19937 random(2);
-  for (int i = 0; i < 12; ++i) {
+  for (int i = 0; i < problems(12); ++i) {
     WindowProblem p = random_window(random, 2);
     p.groups = pick(random, 2, 5);
     p.channels = p.groups * pick(random, 1, 9);
@@ -66,7 +66,7 @@ TEST(Convolution, PointsAndDeepSums) {
 
 TEST(Convolution, SizesKnownAtRunTime) {
   std::mt19937 random(4);
-  for (int i = 0; i < 10; ++i) {
+  for (int i = 0; i < problems(10); ++i) {
     WindowProblem p = random_window(random, 2);
     p.channels = pick(random, 1, 20);
     p.outputs = pick(random, 1, 40);
@@ -128,7 +128,7 @@ bool offers_strassen(const Kernel& kernel, const CpuFeatures& cpu) {
 // An odd number of pixels, blocks of channels that are narrower at the end, windows, sizes that only a run tells.
 TEST(Strassen, Convolutions) {
   std::mt19937 random(12);
-  for (int i = 0; i < 8; ++i) {
+  for (int i = 0; i < problems(8); ++i) {
     WindowProblem p = random_window(random, 1 + static_cast<std::size_t>(i) % 2);
     p.batch = pick(random, 1, 3);
     p.channels = 2 * pick(random, 32, 70);
@@ -150,7 +150,7 @@ TEST(Strassen, Convolutions) {
 
 TEST(Depthwise, RandomShapes) {
   std::mt19937 random(5);
-  for (int i = 0; i < 24; ++i) {
+  for (int i = 0; i < problems(24); ++i) {
     WindowProblem p = random_window(random, 1 + random() % 3);
     p.channels = p.outputs = p.groups = pick(random, 2, 40);
     if (i % 4 == 0) p.symbols = {"N", "A", "B", "C"}, p.symbols.resize(p.image.size() + 1);
@@ -160,7 +160,7 @@ TEST(Depthwise, RandomShapes) {
 
 TEST(Pool, RandomShapes) {
   std::mt19937 random(6);
-  for (int i = 0; i < 24; ++i) {
+  for (int i = 0; i < problems(24); ++i) {
     WindowProblem p = random_window(random, 1 + random() % 3);
     p.channels = p.outputs = p.groups = pick(random, 1, 40);
     p.mode = i % 2 ? "max" : "average";
@@ -261,7 +261,7 @@ void check_matrix(const MatrixProblem& p, std::mt19937& random, bool dynamic, bo
 
 TEST(Matmul, RandomShapes) {
   std::mt19937 random(8);
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < problems(20); ++i) {
     const int64_t m = i % 5 == 0 ? 1 : pick(random, 1, 60), k = pick(random, 1, 90), n = pick(random, 1, 100);
     MatrixProblem p{{m, k}, {k, n}};
     const int64_t batch = pick(random, 1, 4), more = pick(random, 1, 3);
@@ -278,7 +278,7 @@ TEST(Matmul, RandomShapes) {
 
 TEST(Strassen, Matmuls) {
   std::mt19937 random(13);
-  for (int i = 0; i < 6; ++i) {
+  for (int i = 0; i < problems(6); ++i) {
     const int64_t m = pick(random, 16, 90), k = 2 * pick(random, 32, 150), n = pick(random, 64, 260);
     MatrixProblem p{{m, k}, {k, n}};
     if (i % 3 == 0) p.a.insert(p.a.begin(), pick(random, 2, 3));
@@ -331,7 +331,7 @@ TEST(Matmul, EqualRowsAndColumnsGiveEqualResults) {
 
 TEST(Attention, RandomShapes) {
   std::mt19937 random(9);
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < problems(20); ++i) {
     const int64_t batch = pick(random, 1, 2), heads = pick(random, 1, 3), depth = pick(random, 1, 70);
     const int64_t width = i % 2 ? depth : pick(random, 1, 40);
     const int64_t t = i % 5 == 0 ? 1 : pick(random, 1, 130), s = i % 3 == 0 ? t : pick(random, 1, 600);

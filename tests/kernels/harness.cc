@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 
@@ -127,11 +128,33 @@ void spread(Storage& storage, const std::vector<int64_t>& dims, std::mt19937& ra
 
 }  // namespace
 
+namespace {
+
+int64_t checked_kernels = 0, checked_tactics = 0;
+
+// With more problems than usual, says how many there were.
+class Count : public testing::Environment {
+ public:
+  void TearDown() override {
+    if (problems(1) > 1) fmt::print("{} kernels, {} tactics of them checked\n", checked_kernels, checked_tactics);
+  }
+};
+[[maybe_unused]] testing::Environment* const count = testing::AddGlobalTestEnvironment(new Count);
+
+}  // namespace
+
+int problems(int usual) {
+  const char* times = std::getenv("BURNISH_PROBLEMS");
+  return usual * std::max(1, times ? std::atoi(times) : 1);
+}
+
 int check_kernel(const Kernel& kernel, Ending ending, int channel_axis, const Oracle& oracle, std::mt19937& random,
                  const Check& check, const std::string& label) {
   const CpuTarget target(check.cpu);
   std::string why;
   const auto tactics = target.tactics(kernel, &why);
+  ++checked_kernels;
+  checked_tactics += static_cast<int64_t>(tactics.size());
   const std::size_t inputs = kernel.anchor->operands.size();
   auto number = [&](const Dim& dim) {
     const auto value = evaluate(dim, check.symbols);

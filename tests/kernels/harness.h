@@ -57,6 +57,9 @@ struct Check {
 };
 // The anchor in f64 from the operands' values.
 using Oracle = std::function<Array(std::vector<Array>& operands)>;
+// How many random problems a test takes: as usual, or BURNISH_PROBLEMS times as many, beginning with the same.
+int problems(int usual);
+
 // Runs every tactic; returns how many there were.
 int check_kernel(const Kernel& kernel, Ending ending, int channel_axis, const Oracle& oracle, std::mt19937& random,
                  const Check& check, const std::string& label);

@@ -19,6 +19,7 @@ class Expander {
   Result<Kernel> run() {
     if (static_cast<int64_t>(kernel_.nest.outer.size()) != problem_.result.rank())
       return refused("the nest's outer axes are not the dims of the problem's result");
+    if (problem_.before) return refused("its image is not an operand");
     for (const Type& type : problem_.operands) nest_.add_operand("a", type);
     for (const NestOperand& o : kernel_.nest.operands) nest_.add_operand(o.name, o.type, o.output);
     nest_.axes = kernel_.nest.axes;

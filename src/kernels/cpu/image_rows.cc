@@ -8,7 +8,9 @@ namespace burnish {
 namespace {
 
 constexpr std::string_view kFirst = "first.";
-constexpr double kFarBehind = 2;  // times the best estimate
+constexpr double kFarBehind = 2;     // times the best estimate
+constexpr double kWeightBytes = 40;  // a cycle, of weights from the second cache
+constexpr int64_t kLeastWidth = 8;   // a narrower row leaves the multipliers idle
 
 bool is_separable(const Kernel& kernel) { return kernel.anchor->family == kSeparable.problem; }
 
@@ -53,7 +55,8 @@ Result<MadeShape> MadeShape::of(const Kernel& first, const Window& window, const
       !std::all_of(image.begin() + 1, image.end(), [](const Dim& d) { return d.is_constant(); }))
     return refused("rows of an image that is made need channels and two dims of known size");
   MadeShape s{&first, window, result[2].value(), image[2].value(), image[3].value(), image[1].value()};
-  if (std::min({s.rows, s.height, s.width, s.channels, result[3].value()}) < 1) return refused("there is no pixel");
+  if (std::min({s.rows, s.height, s.channels, result[3].value()}) < 1) return refused("there is no pixel");
+  if (s.width < kLeastWidth) return refused("the rows of the image that is made are short");
   return s;
 }
 
@@ -61,15 +64,28 @@ int64_t MadeShape::image_rows(int64_t count) const {
   return std::min(height, (count - 1) * window.strides[0] + (window.kernel[0] - 1) * window.dilations[0] + 1);
 }
 
-int64_t MadeShape::kept_bytes(int64_t count) const {
-  return image_bytes(count) + (is_separable(*first) ? separable_kept_bytes(*first, image_rows(count)) : 0);
+int64_t MadeShape::weight_bytes() const {
+  int64_t count = 4;
+  for (const Dim& d : first->anchor->operands.back().dims) count *= likely(d);
+  return count;
 }
 
-double MadeShape::made_often(int64_t count, double own, double others, int64_t tasks) const {
-  // Neighbours make some rows twice.
-  const auto made = static_cast<double>(ceil_div(rows, count) * image_rows(count)) / static_cast<double>(height);
+int64_t MadeShape::kept_bytes(int64_t count) const {
+  if (is_separable(*first)) return image_bytes(count) + separable_kept_bytes(*first, image_rows(count));
+  // Windows of more than a pixel are copied to a panel, row by row.
+  const Dims& w = first->anchor->operands[1].dims;
+  const bool copies = std::any_of(w.begin() + 2, w.end(), [](const Dim& d) { return d != Dim(1); });
+  return image_bytes(count) + (copies ? width * (weight_bytes() / channels) : 0);
+}
+
+double MadeShape::more_cycles(const CpuFeatures& cpu, int64_t count, double own, double others, int64_t tasks) const {
+  // Neighbours make some rows twice, and each row takes all weights, from the second cache if the first does not hold them.
+  const auto made = static_cast<double>(ceil_div(rows, count) * image_rows(count));
+  const double images = static_cast<double>(tasks) / static_cast<double>(ceil_div(rows, count));
+  const bool near = weight_bytes() < cpu.l1_bytes / 2;
+  const double weights = near ? 0 : images * made * static_cast<double>(weight_bytes()) / kWeightBytes;
   const double uneven = static_cast<double>(round_up(tasks, 2)) / static_cast<double>(tasks);
-  return own * (made * uneven - 1) + others * (uneven - 1);
+  return own * (made / static_cast<double>(height) * uneven - 1) + others * (uneven - 1) + weights;
 }
 
 Storage MadeImage::storage(const MadeShape& shape) {
@@ -108,7 +124,9 @@ llvm::Value* MadeImage::rows(llvm::Value* begin, llvm::Value* end) {
   llvm::Value* last = b.CreateAdd(first, b.CreateSub(end, b.CreateAdd(begin, number(1))));
   const int64_t span = (w.kernel[0] - 1) * w.dilations[0] + 1;
   llvm::Value* low = b.CreateAdd(image, within(start(first)));
-  llvm::Value* high = b.CreateAdd(image, within(b.CreateAdd(start(last), number(span))));
+  // No rows need none: where they begin behind the last one, that would be the next image.
+  llvm::Value* high = b.CreateSelect(b.CreateICmpSLT(begin, end),
+                                     b.CreateAdd(image, within(b.CreateAdd(start(last), number(span)))), low);
   llvm::Value* origin = frame_.advance(kept_, b.CreateNeg(b.CreateMul(low, number(shape_.width * shape_.channels))));
   std::vector<llvm::Value*> operands;
   for (std::size_t i = 0; i + 1 < shape_.first->operand_count(); ++i)

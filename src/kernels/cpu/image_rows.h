@@ -58,13 +58,15 @@ struct MadeShape {
   int64_t height = 0, width = 0, channels = 0;
 
   static Result<MadeShape> of(const Kernel& first, const Window& window, const Dims& result);
-  // Rows of the image that so many of the result read; what is kept near for them, of this image and of others on the way.
+  // Rows of the image that so many of the result read; what is kept near for them: of this image and of others on the way, and
+  // what making a row needs.
   int64_t image_rows(int64_t count) const;
   int64_t image_bytes(int64_t count) const { return image_rows(count) * width * channels * 4; }
   int64_t kept_bytes(int64_t count) const;
-  // For tasks of so many rows of the result: how often all of the image is made, its work and that on it, `others`, being
-  // even among two threads.
-  double made_often(int64_t count, double own, double others, int64_t tasks) const;
+  int64_t weight_bytes() const;  // of the convolution that ends with this image
+  // For so many tasks of so many rows of the result: cycles beside `own`, which making all of the image once takes, and
+  // `others`, which the work on it does.
+  double more_cycles(const CpuFeatures& cpu, int64_t count, double own, double others, int64_t tasks) const;
 };
 
 class MadeImage {

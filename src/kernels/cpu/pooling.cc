@@ -11,9 +11,9 @@
 namespace burnish {
 namespace {
 
-// Of an image that is made: the share of the second cache that its rows may take, the fewest tasks.
-constexpr double kImageShare = 0.25;
-constexpr int64_t kFewTasks = 4;
+// Of an image that is made: the shares of the second cache that its rows and all weights may take; rows of a task; tasks.
+constexpr double kImageShare = 0.25, kWeightShare = 0.5;
+constexpr int64_t kMostRows = 32, kFewTasks = 4;
 
 // With the image as an operand.
 Kernel alone(const Kernel& kernel) {
@@ -41,17 +41,17 @@ void offer(const CpuFeatures& cpu, const Kernel& kernel, int64_t rows, double cy
 void offer_made(const CpuFeatures& cpu, const Kernel& kernel, const MadeShape& shape, double cycles,
                 std::vector<Tactic>& found) {
   const Dims& result = kernel.anchor->result.dims;
+  const auto l2 = static_cast<double>(cpu.l2_bytes);
   for (const Tactic& first : row_tactics(cpu, *shape.first)) {
     const double own = first.seconds / seconds_of(1);
     int64_t rows = 0;
     double best = INFINITY;
-    for (int64_t n = 1; n <= shape.rows; ++n) {
+    if (static_cast<double>(shape.weight_bytes()) > kWeightShare * l2) continue;
+    for (int64_t n = 1; n <= std::min(shape.rows, kMostRows); ++n) {
       const int64_t tasks = likely(result[0]) * (shape.rows / n);
+      if (static_cast<double>(shape.kept_bytes(n)) > kImageShare * l2 || tasks < kFewTasks) break;
       if (shape.rows % n != 0) continue;
-      if (static_cast<double>(shape.kept_bytes(n)) > kImageShare * static_cast<double>(cpu.l2_bytes) ||
-          tasks < kFewTasks)
-        break;
-      const double all = own + cycles + shape.made_often(n, own, cycles, tasks);
+      const double all = own + cycles + shape.more_cycles(cpu, n, own, cycles, tasks);
       if (all >= best) continue;
       best = all;
       rows = n;

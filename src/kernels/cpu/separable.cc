@@ -79,14 +79,14 @@ std::pair<int64_t, double> rows_of_a_task(const CpuFeatures& cpu, const Shape& s
   const int64_t all = likely(s.rows);
   const auto weights = static_cast<double>(s.channels * s.outputs * 4);
   std::pair<int64_t, double> best = {0, INFINITY};
-  if (weights > kWeightShare * l2) return best;
+  if (weights + (s.image ? static_cast<double>(s.image->weight_bytes()) : 0) > kWeightShare * l2) return best;
   for (int64_t rows = 1; rows <= std::min(all, kMostRows); ++rows) {
     const int64_t pixels = rows * s.width, tasks = ceil_div(all, rows);
     const auto panel = static_cast<double>(pixels * s.channels * 4);
     if (panel > kPanelShare * l2 || tasks < (s.image ? kFewTasks : kWantedTasks)) break;
     if (s.image && s.image->rows % rows != 0) continue;  // a task is of one image
     if (s.image && panel + static_cast<double>(s.image->kept_bytes(rows)) > kImageShare * l2) break;
-    const double more = s.image ? s.image->made_often(rows, image, multiplies, tasks) : 0;
+    const double more = s.image ? s.image->more_cycles(cpu, rows, image, multiplies, tasks) : 0;
     const auto share = static_cast<double>(round_up(pixels, tile.rows) * tasks) / static_cast<double>(all * s.width);
     const double cycles =
         multiplies * (share - 1) + static_cast<double>(tasks) * (kTaskStart + weights / kWeightBytes) + more;
@@ -128,6 +128,7 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
           rows_of_a_task(cpu, *shape, tile, estimate.seconds / seconds_of(1), first.seconds / seconds_of(1));
       if (rows < 1) continue;
       tile.group_rows = rows * shape->width;
+      tile.rows = static_cast<int>(std::min<int64_t>(tile.rows, tile.group_rows));
       tile.chunk_blocks = ceil_div(shape->outputs, tile.block());
       tile.slice = 0;
       Tactic t;

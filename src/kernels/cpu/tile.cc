@@ -27,6 +27,10 @@ constexpr double kFarWeights = 26;
 // Xeon of model 207: bytes a cycle of pixels from beyond the second cache, how much of that multiplies do not hide, cycles
 // that a task and a vector copied to a panel take.
 constexpr double kMemory = 8, kExposed = 0.3, kTaskStart = 1500, kCopyCycles = 3;
+// What multiplies do not tell, by times of all tactics of five networks' layers: a tile is slower by so much for each vector of
+// weights that a step takes from caches that others share, and Strassen's, which have 1.75 times as many, by so much for rows
+// that are few.
+constexpr double kWide = 0.07, kFewRows = 2;
 
 struct Rates {
   double multiplies;  // vector multiply-adds per cycle
@@ -220,7 +224,7 @@ std::vector<TileEstimate> choose_tiles(const CpuFeatures& cpu, const Contraction
   for (TileEstimate& t : found) {
     t.tile.unroll = t.tile.rows * t.tile.vectors <= 4 ? 8 : 4;
     if (!outruns_caches(cpu)) choose_tasks(cpu, c, t.tile);
-    else t.seconds = seconds_of(cut_tasks(cpu, c, t.seconds / seconds_of(1), t.tile));
+    else t.seconds = seconds_of(cut_tasks(cpu, c, t.seconds / seconds_of(1), t.tile)) * (1 + kWide * t.tile.vectors);
   }
   // Of two that are as good, the narrower comes first.
   std::size_t first = 0, kept = 1;
@@ -293,7 +297,7 @@ std::vector<TileEstimate> choose_strassen(const CpuFeatures& cpu, const Contract
       tile.rows = rows;
     }
     compute += static_cast<double>(pairs * ceil_div(c.channels, 2 * lanes)) * kResultCycles;
-    best.seconds = seconds_of(cut_pairs(cpu, c, compute, tile));
+    best.seconds = seconds_of(cut_pairs(cpu, c, compute, tile)) * (1 + kFewRows / tile.rows);
     tile.slice = PointProducts::slice_of(cpu, half, tile.block(), tile.group_rows / tile.rows);
     best.why = fmt::format("7 multiplications for 8, {:.0f} cycles of them, {} pairs and {} blocks a task", compute,
                            tile.group_rows, tile.chunk_blocks);
