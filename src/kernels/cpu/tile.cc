@@ -225,6 +225,8 @@ std::vector<TileEstimate> choose_tiles(const CpuFeatures& cpu, const Contraction
     t.tile.unroll = t.tile.rows * t.tile.vectors <= 4 ? 8 : 4;
     if (!outruns_caches(cpu)) choose_tasks(cpu, c, t.tile);
     else t.seconds = seconds_of(cut_tasks(cpu, c, t.seconds / seconds_of(1), t.tile)) * (1 + kWide * t.tile.vectors);
+    t.why += fmt::format(", {} pixels and {} blocks a task", t.tile.group_rows, t.tile.chunk_blocks);
+    if (t.tile.slice > 0) t.why += fmt::format(", slices of {}", t.tile.slice);
   }
   // Of two that are as good, the narrower comes first.
   std::size_t first = 0, kept = 1;
