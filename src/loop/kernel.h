@@ -17,7 +17,8 @@ namespace burnish {
 //   convolution  x[N, C, *S], w[O, C/g, *K]                             {strides, dilations, pads (begins, ends), groups, exact}
 //                (depthwise is the case groups = C: its tactics offer themselves there)
 //   separable    the inputs of `before`, then w[O, C, 1...]             {}
-//                a convolution of single pixels of what `before`, a depthwise convolution and its nest, gives
+//                a convolution of single pixels of what `before`, a depthwise convolution and its nest, gives; that one's
+//                image may be what another kernel gives: then its inputs stand here in place of the image
 //   pool         x[N, C, *S]     {mode "max" | "average", kernel, strides, dilations, pads, count_include_pad}
 //   attention    q[B..., T, d], k[B..., S, d], v[B..., S, e], bias?     {scale, causal, masked}
 //   scatter_elements x, indices, updates {axis, reduction "none" | "add" | "mul" | "min" | "max"}
@@ -30,7 +31,8 @@ struct Problem {
   std::vector<Type> operands;  // the anchor's own inputs, in order
   Type result;                 // logical result of the anchor, before the nest
   AttributeMap attributes;
-  std::shared_ptr<const Kernel> before;  // separable: its one result, the last of its operands, lies nowhere
+  // Its one result, the last of its operands, lies nowhere: of a separable problem, and of the convolution before it.
+  std::shared_ptr<const Kernel> before;
   bool operator==(const Problem& other) const;
 };
 

@@ -186,18 +186,18 @@ void compare(const Case& c, std::string_view how, int& joined, std::string_view 
 // Compares what many cases give; of which more than so many must have such a layer.
 void compare_all(const std::function<Case(unsigned)>& make, std::string_view how, int least) {
   int joined = 0;
-  for (unsigned seed = 0; seed < 40; ++seed) compare(make(seed), how, joined);
+  for (unsigned seed = 0; seed < 24; ++seed) compare(make(seed), how, joined);
   EXPECT_GT(joined, least);
 }
 
 TEST(Separable, RandomShapes) {
-  compare_all([](unsigned seed) { return Maker(seed).run(); }, "separable", 15);
+  compare_all([](unsigned seed) { return Maker(seed).run(); }, "separable", 8);
 }
 
 TEST(Separable, RandomShapesOfImagesThatAreMade) {
-  compare_all([](unsigned seed) { return Maker(seed).run_with_image(); }, " of direct", 3);
-  compare_all([](unsigned seed) { return Maker(seed + 100).run_with_image(); }, " of separable", 3);
-  compare_all([](unsigned seed) { return Maker(seed).run_pool(); }, "pool of direct", 15);
+  compare_all([](unsigned seed) { return Maker(seed).run_with_image(); }, " of direct", 0);
+  compare_all([](unsigned seed) { return Maker(seed + 100).run_with_image(); }, " of separable", 0);
+  compare_all([](unsigned seed) { return Maker(seed).run_pool(); }, "pool of direct", 8);
 }
 
 Case random_inputs(std::string text, const std::vector<std::vector<int64_t>>& dims) {
