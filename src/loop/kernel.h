@@ -19,7 +19,8 @@ namespace burnish {
 //   separable    the inputs of `before`, then w[O, C, 1...]             {}
 //                a convolution of single pixels of what `before`, a depthwise convolution and its nest, gives; that one's
 //                image may be what another kernel gives: then its inputs stand here in place of the image
-//   pool         x[N, C, *S]     {mode "max" | "average", kernel, strides, dilations, pads, count_include_pad}
+//   pool         x[N, C, *S], or the inputs of `before`, which gives it
+//                                {mode "max" | "average", kernel, strides, dilations, pads, count_include_pad}
 //   attention    q[B..., T, d], k[B..., S, d], v[B..., S, e], bias?     {scale, causal, masked}
 //   scatter_elements x, indices, updates {axis, reduction "none" | "add" | "mul" | "min" | "max"}
 //   arg_sort     x                      {axis, largest}; as many as the result has
@@ -31,7 +32,7 @@ struct Problem {
   std::vector<Type> operands;  // the anchor's own inputs, in order
   Type result;                 // logical result of the anchor, before the nest
   AttributeMap attributes;
-  // Its one result, the last of its operands, lies nowhere: of a separable problem, and of the convolution before it.
+  // Its one result, the last of its operands, lies nowhere: of a separable problem, of the convolution before it, of a pool.
   std::shared_ptr<const Kernel> before;
   bool operator==(const Problem& other) const;
 };
