@@ -342,8 +342,8 @@ class Fuser {
         producer.outputs().size() != 1 || too_large(units_[number], producer))
       return false;
     Group group = group_of(units_[number]);
-    if (!join_separable(group, group_of(producer), value) && !join_image(group, group_of(producer), value))
-      return false;
+    const Group given = group_of(producer);
+    if (!join_separable(group, given, value) && !join_image(group, given, value)) return false;
     auto tactics = options_.target->tactics(group.kernel, nullptr);
     if (tactics.empty()) return false;
     double bytes = static_cast<double>(byte_size(value->type().dtype));

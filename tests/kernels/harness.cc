@@ -126,10 +126,6 @@ void spread(Storage& storage, const std::vector<int64_t>& dims, std::mt19937& ra
   }
 }
 
-}  // namespace
-
-namespace {
-
 int64_t checked_kernels = 0, checked_tactics = 0;
 
 // With more problems than usual, says how many there were.

@@ -136,7 +136,7 @@ class ContractionEmitter {
     first_pixel_ = first;
     full_ = b_.CreateSDiv(count, frame_.number(t_.rows));
     tail_ = b_.CreateSRem(count, frame_.number(t_.rows));
-    if (filler_) (*filler_)(frame_, first, count, panel_, panel_row_);
+    if (filler_) (*filler_)(first, count, panel_, panel_row_);
     else if (t_.planes) planes_.fill(a_, first, count, panel_, panel_row_);
     else if (t_.gather) gather_.rows(a_, first, count, panel_, panel_row_);
 

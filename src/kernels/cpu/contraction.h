@@ -90,8 +90,8 @@ Result<ContractionTile> tile_of(const Tactic& tactic);
 void choose_tasks(const CpuFeatures& cpu, const Contraction& contraction, ContractionTile& tile);
 
 // Computes the pixels [first, first + count) into a panel, `row_elements` apart: instead of a copy of what lies in memory.
-using PanelFiller = std::function<void(KernelFrame& frame, llvm::Value* first, llvm::Value* count, llvm::Value* panel,
-                                       int64_t row_elements)>;
+using PanelFiller =
+    std::function<void(llvm::Value* first, llvm::Value* count, llvm::Value* panel, int64_t row_elements)>;
 // Weights [O, C, taps...] in blocks of O, with k counting (taps..., C) or (C, taps...) within each.
 Format packed_weights(std::size_t rank, int64_t block, bool taps_first);
 

@@ -92,6 +92,16 @@ void set_weights(Contraction& c, const Shape& shape, int64_t block, Weights weig
   if (shape.groups > 1) c.outers[0].w_stride = sum * shape.group_outputs();
 }
 
+// Of a tactic "direct": its tile, and where the contraction finds weights.
+Result<ContractionTile> direct_tile(const CpuFeatures& cpu, const Tactic& tactic, const Shape& shape, Contraction& c) {
+  ContractionTile tile = TRY(tile_of(tactic));
+  const bool packed = integer(tactic.parameters, "packed", 0) != 0;
+  set_weights(c, shape, tile.block(), packed ? Weights::packed : Weights::plain);
+  tile.gather = !reads_in_place(c);
+  tile.planes = tile.gather && reads_planes(cpu, c);
+  return tile;
+}
+
 void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& found, std::string& why_not) {
   const Problem& problem = *kernel.anchor;
   const auto shape = shape_of(problem);
@@ -153,10 +163,7 @@ Result<Emitted> emit(const CpuFeatures& cpu, const Kernel& kernel, const Tactic&
   const auto& p = tactic.parameters;
   Contraction c = contraction_of(problem, shape, storages[0].strides, integer(p, "taps_first", 0) != 0);
   if (is_strassen(tactic)) return emit_strassen(cpu, c, tactic, kernel, storages);
-  ContractionTile tile = TRY(tile_of(tactic));
-  set_weights(c, shape, tile.block(), integer(p, "packed", 0) != 0 ? Weights::packed : Weights::plain);
-  tile.gather = !reads_in_place(c);
-  tile.planes = tile.gather && reads_planes(cpu, c);
+  const ContractionTile tile = TRY(direct_tile(cpu, tactic, shape, c));
   return emit_contraction(cpu, c, tile, kernel, storages);
 }
 
@@ -181,10 +188,7 @@ Result<std::unique_ptr<ImageRows>> convolution_rows(KernelFrame& frame, const Ke
   const auto width = problem.result.dims.back().constant();
   if (shape.groups != 1 || !width) return internal_error("not a convolution whose rows are alike", tactic.name);
   Contraction c = contraction_of(problem, shape, storages[0].strides, integer(tactic.parameters, "taps_first", 0) != 0);
-  ContractionTile tile = TRY(tile_of(tactic));
-  set_weights(c, shape, tile.block(), Weights::packed);
-  tile.gather = !reads_in_place(c);
-  tile.planes = tile.gather && reads_planes(frame.cpu(), c);
+  const ContractionTile tile = TRY(direct_tile(frame.cpu(), tactic, shape, c));
   return std::make_unique<ContractionRows>(frame, std::move(c), tile, *width, kernel, std::move(storages));
 }
 

@@ -50,7 +50,7 @@ std::vector<Tactic> CpuTarget::tactics(const Kernel& kernel, std::string* why_no
       if (family->problem == problem) family->tactics(cpu_, bare, found, reason);
     return !found.empty();
   };
-  if (all.empty() && kernel.anchor && !kernel.anchor->before && !others()) {
+  if (all.empty() && kernel.anchor && !others()) {
     std::string reason;
     kSpelledOut.tactics(cpu_, kernel, all, reason);
     for (Tactic& tactic : all) {

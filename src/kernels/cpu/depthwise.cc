@@ -15,16 +15,9 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
   const int64_t rows = window_rows_per_task(cpu, kernel, *window, &cycles);
   const auto rank = static_cast<int64_t>(window->rank()) + 2;
   for (const bool last : {true, false}) {
-    const Format image = last ? Format::channels_last(DType::f32, rank) : Format::plain(DType::f32, rank);
-    Tactic t;
-    t.name = last ? "depthwise" : "depthwise plain";
-    t.parameters = {{"rows_per_task", rows}};
-    // Channels that are not neighbours are done one at a time.
-    t.seconds = seconds_of(cycles * (last ? 1 : cpu.vector_bytes() / 4));
-    t.why = last ? "vectors of channels" : "one channel at a time";
-    t.ports.push_back({image, false});
-    t.ports.push_back({last ? depthwise_weights(window->rank()) : Format::plain(DType::f32, rank), false});
-    for (auto& port : nest_ports(kernel, image)) t.ports.push_back(port);
+    Tactic t = window_tactic(cpu, kernel, "depthwise", last, rows, cycles);
+    const Format weights = last ? depthwise_weights(window->rank()) : Format::plain(DType::f32, rank);
+    t.ports.insert(t.ports.begin() + 1, {weights, false});
     found.push_back(std::move(t));
   }
 }

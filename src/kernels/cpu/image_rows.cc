@@ -8,9 +8,8 @@ namespace burnish {
 namespace {
 
 constexpr std::string_view kFirst = "first.";
-constexpr double kFarBehind = 2;     // times the best estimate
-constexpr double kWeightBytes = 40;  // a cycle, of weights from the second cache
-constexpr int64_t kLeastWidth = 8;   // a narrower row leaves the multipliers idle
+constexpr double kFarBehind = 2;    // times the best estimate
+constexpr int64_t kLeastWidth = 8;  // a narrower row leaves the multipliers idle
 
 bool is_separable(const Kernel& kernel) { return kernel.anchor->family == kSeparable.problem; }
 

@@ -13,6 +13,12 @@
 
 namespace burnish {
 
+// Of the second cache: the shares that what is made with rows of an image, and all weights, may take; bytes a cycle of weights
+// from there.
+inline constexpr double kImageShare = 0.25, kWeightShare = 0.5, kWeightBytes = 40;
+// The most rows of a task; the fewest tasks where an image is made.
+inline constexpr int64_t kMostRows = 32, kFewTasks = 4;
+
 class ImageRows {
  public:
   virtual ~ImageRows() = default;

@@ -11,31 +11,12 @@
 namespace burnish {
 namespace {
 
-// Of an image that is made: the shares of the second cache that its rows and all weights may take; rows of a task; tasks.
-constexpr double kImageShare = 0.25, kWeightShare = 0.5;
-constexpr int64_t kMostRows = 32, kFewTasks = 4;
-
 // With the image as an operand.
 Kernel alone(const Kernel& kernel) {
   Kernel pool = kernel;
   const auto first = std::move(pool.anchor->before);
   if (first) pool.anchor->operands = {first->operand_type(first->operand_count() - 1)};
   return pool;
-}
-
-void offer(const CpuFeatures& cpu, const Kernel& kernel, int64_t rows, double cycles, std::vector<Tactic>& found) {
-  const auto rank = kernel.anchor->result.rank();
-  for (const bool last : {true, false}) {
-    const Format image = last ? Format::channels_last(DType::f32, rank) : Format::plain(DType::f32, rank);
-    Tactic t;
-    t.name = last ? "pool" : "pool plain";
-    t.parameters = {{"rows_per_task", rows}};
-    t.seconds = seconds_of(cycles * (last ? 1 : cpu.vector_bytes() / 4));
-    t.why = last ? "vectors of channels" : "one channel at a time";
-    t.ports.push_back({image, !last});
-    for (auto& port : nest_ports(kernel, image)) t.ports.push_back(port);
-    found.push_back(std::move(t));
-  }
 }
 
 void offer_made(const CpuFeatures& cpu, const Kernel& kernel, const MadeShape& shape, double cycles,
@@ -83,7 +64,13 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
   if (!why_not.empty()) return;
   double cycles = 0;
   const int64_t rows = window_rows_per_task(cpu, pool, *window, &cycles);
-  if (!kernel.anchor->before) return offer(cpu, kernel, rows, cycles, found);
+  if (!kernel.anchor->before) {
+    for (const bool last : {true, false}) {
+      found.push_back(window_tactic(cpu, kernel, "pool", last, rows, cycles));
+      found.back().ports[0].any_strides = !last;
+    }
+    return;
+  }
   const auto shape = MadeShape::of(*kernel.anchor->before, *window, problem.result.dims);
   if (!shape) {
     why_not = shape.error().what;

@@ -19,10 +19,9 @@
 namespace burnish {
 namespace {
 
-// The share of the second cache that a panel, all weights, and a panel with rows of the image may take; bytes a cycle of
-// weights from there; cycles of a task's start.
-constexpr double kPanelShare = 0.2, kWeightShare = 0.5, kImageShare = 0.25, kWeightBytes = 40, kTaskStart = 1500;
-constexpr int64_t kMostRows = 32, kWantedTasks = 6, kFewTasks = 4;
+// The share of the second cache that a panel may take; cycles of a task's start.
+constexpr double kPanelShare = 0.2, kTaskStart = 1500;
+constexpr int64_t kWantedTasks = 6;
 constexpr std::size_t kMostTilesAfter = 2;  // of the second convolution, where the image is made, too
 constexpr int kDeepest = 2;                 // images within each other
 
@@ -229,7 +228,7 @@ class SeparableRows : public ImageRows {
                 int64_t width, const Kernel& kernel, std::vector<Storage> storages)
       : between_(std::move(between)),
         rows_(frame, std::move(c), tile, width, kernel, std::move(storages),
-              [this](KernelFrame&, llvm::Value* first, llvm::Value* count, llvm::Value* panel, int64_t row_elements) {
+              [this](llvm::Value* first, llvm::Value* count, llvm::Value* panel, int64_t row_elements) {
                 between_->fill(first, count, panel, row_elements);
               }) {}
   void prepare(int64_t& taken) override {
@@ -256,8 +255,7 @@ Result<Emitted> emit(const CpuFeatures& cpu, const Kernel& kernel, const Tactic&
   KernelModule module(cpu);
   KernelFrame frame(module);
   const auto between = TRY(Between::make(frame, problem, tactic.parameters, storages, rows));
-  const PanelFiller filler = [&](KernelFrame&, llvm::Value* first, llvm::Value* count, llvm::Value* panel,
-                                 int64_t row_elements) {
+  const PanelFiller filler = [&](llvm::Value* first, llvm::Value* count, llvm::Value* panel, int64_t row_elements) {
     auto& b = frame.builder();
     llvm::Value* width = frame.number(shape.width);
     between->image(b.CreateSDiv(first, width), b.CreateSDiv(b.CreateAdd(first, count), width));

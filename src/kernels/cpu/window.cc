@@ -342,6 +342,21 @@ int64_t window_rows_per_task(const CpuFeatures& cpu, const Kernel& kernel, const
   return std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, ceil_div(rows, kWantedTasks)));
 }
 
+Tactic window_tactic(const CpuFeatures& cpu, const Kernel& kernel, std::string_view name, bool last, int64_t rows,
+                     double cycles) {
+  const int64_t rank = kernel.anchor->result.rank();
+  const Format image = last ? Format::channels_last(DType::f32, rank) : Format::plain(DType::f32, rank);
+  Tactic t;
+  t.name = std::string(name) + (last ? "" : " plain");
+  t.parameters = {{"rows_per_task", rows}};
+  // Channels that are not neighbours are done one at a time.
+  t.seconds = seconds_of(cycles * (last ? 1 : cpu.vector_bytes() / 4));
+  t.why = last ? "vectors of channels" : "one channel at a time";
+  t.ports.push_back({image, false});
+  std::ranges::move(nest_ports(kernel, image), std::back_inserter(t.ports));
+  return t;
+}
+
 Result<Emitted> emit_window(const CpuFeatures& cpu, const WindowKernel& what, const Kernel& kernel,
                             std::span<const Storage> storages) {
   KernelModule module(cpu);

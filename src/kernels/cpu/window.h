@@ -30,6 +30,11 @@ Result<WindowKernel> depthwise_window(const Problem& problem, const Storage& wei
 // Rows of an output image that make a task worth handing out, and the estimate in cycles of the whole kernel.
 int64_t window_rows_per_task(const CpuFeatures& cpu, const Kernel& kernel, const Window& window, double* cycles);
 
+// All of a window kernel by itself, `cycles` long as vectors of channels: with the ports of the image, channels last or plain,
+// and of the nest.
+Tactic window_tactic(const CpuFeatures& cpu, const Kernel& kernel, std::string_view name, bool last, int64_t rows,
+                     double cycles);
+
 // Rows of a window kernel within another kernel (KernelFrame::Within). What it is made of must stay.
 class WindowRows {
  public:
