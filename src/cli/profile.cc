@@ -86,6 +86,7 @@ Result<Profile> profile(Subject& subject, std::span<const RuntimeValue> inputs, 
     layer.calls = (sum.calls + result.runs - 1) / result.runs;
     std::ranges::nth_element(sum.runs, sum.runs.begin() + static_cast<std::ptrdiff_t>(sum.runs.size() / 2));
     layer.median = sum.runs[sum.runs.size() / 2];
+    layer.least = *std::ranges::min_element(sum.runs);
     result.total += layer.mean;
   }
   return result;
@@ -149,6 +150,7 @@ Json to_json(const Profile& profile, const Layers& layers, const Peaks& peaks) {
                     {"id", found == nullptr ? Json(nullptr) : Json(found - layers.list.data())},
                     {"mean_ms", time.mean * 1e3},
                     {"median_ms", time.median * 1e3},
+                    {"min_ms", time.least * 1e3},
                     {"share", profile.total > 0 ? time.mean / profile.total : 0.0},
                     {"calls", time.calls},
                     {"macs", count_json(layer.macs, time.calls)},

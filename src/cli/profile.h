@@ -16,8 +16,8 @@ struct LayerTime {
   std::string name, kind;
   const Program* program = nullptr;
   int step = 0;
-  double mean = 0, median = 0;  // seconds a run
-  int64_t calls = 0;            // a run; more than 1 in loops
+  double mean = 0, median = 0, least = 0;  // seconds a run
+  int64_t calls = 0;                       // a run; more than 1 in loops
   bool reference() const { return kind.starts_with("reference"); }
   bool plain_loops() const { return kind.starts_with(std::string("kernel ").append(kPlainLoops)); }
 };

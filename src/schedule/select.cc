@@ -74,6 +74,7 @@ namespace {
 
 constexpr std::size_t kMostFormats = 5;  // per value
 constexpr double kNever = 1e9;           // seconds; finite, so that sums stay comparable
+constexpr double kLater = 0.02;          // of a price of bytes, from the first layer to the last
 constexpr double kCopyRate = 8e9;        // bytes a second, read and written
 constexpr double kStridedRate = 4e9;     // reading across the order of memory
 constexpr double kStep = 2e-6;           // seconds to start a kernel
@@ -124,8 +125,10 @@ class Selector {
           for (std::size_t w = 0; unit_vertices_[u] >= 0 && w < ways_[u].size(); ++w)
             if (const int64_t more = derived_bytes(ways_[u][w]); more > 0) f(unit_vertices_[u], w, more);
       };
+      // Of layers that are alike those that come later pay more: else all of them would change their minds at one price.
       each([&](int vertex, std::size_t way, int64_t more) {
-        priced.add_cost(vertex, static_cast<int>(way), price * static_cast<double>(more));
+        const double later = 1 + kLater * vertex / static_cast<double>(units_.size());
+        priced.add_cost(vertex, static_cast<int>(way), price * later * static_cast<double>(more));
       });
       std::vector<int> choice = priced.solve();
       bytes = 0;

@@ -69,6 +69,7 @@ class Profile(Report):
         for layer in profile["layers"]:
             self.assertAlmostEqual(layer["fraction"], layer["bound_ms"] / layer["median_ms"], places=6)
             self.assertAlmostEqual(layer["gain_ms"], max(0, layer["median_ms"] - layer["bound_ms"]), places=9)
+            self.assertLessEqual(layer["min_ms"], layer["median_ms"])
 
     def test_work_is_that_of_the_shapes(self):
         for n in (1, 5):

@@ -259,7 +259,7 @@ class ContractionEmitter {
     if (c_.w_padded && t_.rows >= kReusingRows && (blocks_ > 1 || slice_ < sum_))
       product.ask_for(frame_.advance(pass.weights, frame_.number(slice_ * c_.w_sum)),
                       b_.CreateSDiv(first_in_task, frame_.number(t_.rows)),
-                      known_ ? std::max<int64_t>(1, t_.group_rows / t_.rows) : 1);
+                      std::max<int64_t>(1, t_.group_rows / t_.rows));
     llvm::Value* kept =
         pass.k ? frame_.advance(partial_, b_.CreateMul(first_in_task, frame_.number(int64_t{vectors} * t_.lanes)))
                : nullptr;

@@ -83,6 +83,8 @@ std::vector<TileEstimate> choose_tiles(const CpuFeatures& cpu, const Contraction
 // Pixels lie evenly in memory with contiguous sums; and not all on the same few cache sets, either: no copy is needed.
 bool lie_evenly(const Contraction& contraction);
 bool reads_in_place(const Contraction& contraction);
+// What it takes to copy all pixels to panels, once for each chunk of blocks; 0 where they are read in place.
+double copy_cycles(const CpuFeatures& cpu, const Contraction& contraction, int lanes);
 // The tile as a tactic's parameters, and back.
 AttributeMap parameters_of(const ContractionTile& tile);
 Result<ContractionTile> tile_of(const Tactic& tactic);

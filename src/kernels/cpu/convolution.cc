@@ -118,12 +118,12 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
   auto offer = [&](const char* name, const Format& x, Weights weights) {
     const bool taps_first = x == last && weights == Weights::packed;
     const Contraction c = contraction_of(problem, *shape, dense_strides(x, problem.operands[0].dims), taps_first);
-    // Copying pixels into panels: a vector at a time along channels, else an element at a time.
+    // Copying pixels into panels: a vector at a time along channels, else an element at a time; steps of planes by columns.
     const int64_t row = shape->window.kernel.empty() ? 1 : shape->window.kernel.back();
     const int64_t run = x != last ? row : shape->groups == 1 ? row * shape->channels : shape->group_channels();
     const bool planes = reads_planes(cpu, c);
     const double copies = static_cast<double>(likely(c.pixel_count()) * likely(c.outer_count()) * c.sum_count()) /
-                          static_cast<double>(std::min<int64_t>(planes ? full : run, full)) * 2.0;
+                          static_cast<double>(std::min<int64_t>(planes ? full : run, full)) * (planes ? 6.0 : 2.0);
     for (const TileEstimate& estimate : choose_tiles(cpu, c, lanes, shape->groups > 1 ? shape->group_outputs() : 0)) {
       const ContractionTile& tile = estimate.tile;
       const auto chunks = static_cast<double>((c.channels / tile.block() + tile.chunk_blocks) / tile.chunk_blocks);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/checked.h"
 #include "kernels/cpu/contraction.h"
 #include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/family.h"
@@ -88,7 +89,8 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
     Tactic t;
     t.name = fmt::format("{} {}x{}", packed ? "direct" : "plain", tile.rows, tile.vectors);
     // Rows of a plain b are far apart: each vector of it is on its own page or at least its own line.
-    t.seconds = estimate.seconds * (packed ? 1.0 : 1.15);
+    const auto chunks = static_cast<double>(ceil_div(ceil_div(c.channels, tile.block()), tile.chunk_blocks));
+    t.seconds = estimate.seconds * (packed ? 1.0 : 1.15) + seconds_of(copy_cycles(cpu, c, lanes) * chunks);
     t.why = estimate.why;
     t.parameters = parameters_of(tile);
     t.parameters["packed"] = int64_t{packed};

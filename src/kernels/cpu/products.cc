@@ -36,7 +36,7 @@ void PointProducts::multiply(KernelFrame& frame, llvm::Value* panel, llvm::Value
         frame, lanes, kUnroll, steps, width, 1, true, 1, RegisterTile::sets_of(rows, vectors, kUnroll)};
     const auto tile = [&](llvm::Value* first, int used) {
       product.ask_for(frame.advance(w, frame.number(steps * width)), b.CreateSDiv(first, frame.number(rows)),
-                      tiles ? group / rows : 1);
+                      group / rows);
       llvm::Value* place = frame.advance(to, b.CreateMul(first, frame.number(width)));
       const auto at = [&](int i) { return frame.advance(place, frame.number(int64_t{i} * lanes)); };
       Values sums;

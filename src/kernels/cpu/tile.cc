@@ -25,12 +25,11 @@ constexpr double kNearWeights = 0.75;
 constexpr double kFarWeights = 26;
 // With two multiply-adds of 64 bytes a cycle the next cache is too slow, and blocks that are larger are cut (products.h). On a
 // Xeon of model 207: bytes a cycle of pixels from beyond the second cache, how much of that multiplies do not hide, cycles
-// that a task and a vector copied to a panel take.
-constexpr double kMemory = 8, kExposed = 0.3, kTaskStart = 1500, kCopyCycles = 3;
-// What multiplies do not tell, by times of all tactics of five networks' layers: a tile is slower by so much for each vector of
-// weights that a step takes from caches that others share, and Strassen's, which have 1.75 times as many, by so much for rows
-// that are few.
-constexpr double kWide = 0.07, kFewRows = 2;
+// that a task and a vector copied to a panel take, the latter from the second cache and from beyond; times that it takes to a
+// panel which the second cache does not hold.
+constexpr double kMemory = 8, kExposed = 0.3, kTaskStart = 1500, kCopyCycles = 3, kFarCopyCycles = 12, kSpilled = 2;
+// The share of the second cache for a slice of k: pixels, and weights that are read and those that come next.
+constexpr double kSlice = 0.5;
 
 struct Rates {
   double multiplies;  // vector multiply-adds per cycle
@@ -65,13 +64,6 @@ std::vector<int64_t> even_parts(int64_t count) {
   return sizes;
 }
 
-// What two threads do at once, as a share of one's work: 1, and more where tasks do not divide evenly among them.
-double unevenly(int64_t tiles, int64_t group, int64_t blocks, int64_t chunk) {
-  const auto all = static_cast<double>(tiles * blocks), one = static_cast<double>(group * chunk);
-  const int64_t tasks = ceil_div(tiles, group) * ceil_div(blocks, chunk);
-  return std::min(static_cast<double>(ceil_div(tasks, 2)) * 2 * one, all + one) / all;
-}
-
 // What is to be cut into tasks, in tiles of registers and blocks of channels.
 struct Work {
   int64_t tiles, blocks, outer = 1;  // the last: how often all of it
@@ -84,6 +76,7 @@ struct Work {
 struct Tasks {
   int64_t group = 1, chunk = 1;  // tiles and blocks of one
   double cycles = 0;             // of all but copies
+  double copies = 0;
 };
 
 // Pixels and channels of a task by what they cost together.
@@ -100,14 +93,15 @@ Tasks weigh_tasks(const CpuFeatures& cpu, const Work& w) {
       // Weights come from memory once, or for every group if they don't stay; pixels that don't stay, for every block.
       const bool stay = w.block * static_cast<double>(chunk) + panel < stays;
       const double pixels = w.pixels * (panel > stays ? static_cast<double>(w.blocks) : chunks);
-      const double idle = w.outer > 1 ? 0 : w.multiplies * (unevenly(w.tiles, group, w.blocks, chunk) - 1);
+      const double idle = w.outer > 1 ? 0 : w.multiplies * (unevenly(2, w.tiles, group, w.blocks, chunk) - 1);
       const double total =
           with_weights(w.multiplies, w.weights / kWeightRate, groups, stay, group < kSliceTiles && w.far) +
           pixels / kMemory * kExposed + tasks * kTaskStart + idle;
-      const double wanted = total + w.multiplies / tasks / 2 + w.copies * chunks;
+      const double copies = w.copies * chunks * (panel > stays ? kSpilled : 1);
+      const double wanted = total + w.multiplies / tasks / 2 + copies;
       if (wanted >= best) continue;
       best = wanted;
-      chosen = {group, chunk, total};
+      chosen = {group, chunk, total, copies};
     }
   return chosen;
 }
@@ -120,15 +114,17 @@ double cut_tasks(const CpuFeatures& cpu, const Contraction& c, double multiplies
   const double line = static_cast<double>(sum) * 4;
   const double pixels = line * static_cast<double>(tiles * tile.rows * outer);
   const bool far = is_far(cpu, sum, tile.block());
-  const Tasks tasks =
-      weigh_tasks(cpu, {tiles, blocks, outer, multiplies, line * static_cast<double>(c.channels * outer), pixels,
-                        line * static_cast<double>(tile.block()), line * tile.rows,
-                        reads_in_place(c) ? 0 : kCopyCycles * pixels / (4.0 * tile.lanes), far});
+  const Tasks tasks = weigh_tasks(
+      cpu, {tiles, blocks, outer, multiplies, line * static_cast<double>(c.channels * outer), pixels,
+            line * static_cast<double>(tile.block()), line * tile.rows, copy_cycles(cpu, c, tile.lanes), far});
   tile.group_rows = tasks.group * tile.rows;
   tile.chunk_blocks = tasks.chunk;
   tile.slice = 0;
   if (tasks.group < kSliceTiles || !far) return tasks.cycles;
-  tile.slice = even_slice(sum, near_steps(cpu, tile.block()), tile.unroll);
+  const auto fits =
+      static_cast<int64_t>(kSlice * static_cast<double>(cpu.l2_bytes)) / (4 * (tile.group_rows + 2 * tile.block()));
+  if (sum <= fits) return tasks.cycles;
+  tile.slice = even_slice(sum, std::max(fits, near_steps(cpu, tile.block())), tile.unroll);
   const double passes = static_cast<double>(ceil_div(sum, tile.slice) * tiles * blocks * outer);
   return tasks.cycles + passes * (1.5 * tile.rows * tile.vectors + 12);
 }
@@ -142,6 +138,13 @@ int most_rows(const CpuFeatures& cpu, int vectors, int64_t pixels) {
 }
 
 }  // namespace
+
+double copy_cycles(const CpuFeatures& cpu, const Contraction& c, int lanes) {
+  if (reads_in_place(c)) return 0;
+  const auto vectors = static_cast<double>(ceil_div(c.sum_count(), lanes) * likely(c.pixel_count() * c.outer_count()));
+  const bool far = vectors * 4 * lanes > kStays * static_cast<double>(cpu.l2_bytes);
+  return vectors * (far ? kFarCopyCycles : kCopyCycles);
+}
 
 void choose_tasks(const CpuFeatures& cpu, const Contraction& c, ContractionTile& tile) {
   const int64_t sum = c.sum_count(), pixels = likely(c.pixel_count()), outer = likely(c.outer_count());
@@ -224,7 +227,9 @@ std::vector<TileEstimate> choose_tiles(const CpuFeatures& cpu, const Contraction
   for (TileEstimate& t : found) {
     t.tile.unroll = t.tile.rows * t.tile.vectors <= 4 ? 8 : 4;
     if (!outruns_caches(cpu)) choose_tasks(cpu, c, t.tile);
-    else t.seconds = seconds_of(cut_tasks(cpu, c, t.seconds / seconds_of(1), t.tile)) * (1 + kWide * t.tile.vectors);
+    else
+      t.seconds =
+          seconds_of(cut_tasks(cpu, c, t.seconds / seconds_of(1), t.tile)) * beside_loads(t.tile.rows, t.tile.vectors);
     t.why += fmt::format(", {} pixels and {} blocks a task", t.tile.group_rows, t.tile.chunk_blocks);
     if (t.tile.slice > 0) t.why += fmt::format(", slices of {}", t.tile.slice);
   }
@@ -244,7 +249,9 @@ namespace {
 
 // Cycles that four vectors of two pixels take to become those of seven products, and seven products four results; the least
 // sizes.
-constexpr double kPixelCycles = 45, kResultCycles = 16;
+constexpr double kPixelCycles = 40, kResultCycles = 16;
+// What its products take of those whose weights come from the second cache, not from slices in the first.
+constexpr double kSliced = 0.92;
 constexpr int64_t kLeastHalf = 32, kLeastPairs = 8;
 
 // Tasks of pairs of pixels and pairs of blocks; gives all cycles.
@@ -252,15 +259,16 @@ double cut_pairs(const CpuFeatures& cpu, const Contraction& c, double multiplies
   const int64_t sum = c.sum_count(), pairs = ceil_div(likely(c.pixel_count()), 2);
   const int64_t blocks = ceil_div(c.channels, 2 * tile.block());
   const double line = static_cast<double>(sum) * 4;
+  const bool far = 2 * line * static_cast<double>(pairs) > kStays * static_cast<double>(cpu.l2_bytes);
   const double copies = static_cast<double>(pairs) * static_cast<double>(sum) / (2.0 * tile.lanes) *
-                        (kPixelCycles + (lie_evenly(c) ? 0 : 4 * kCopyCycles));
+                        (kPixelCycles + (lie_evenly(c) ? 0 : 4 * kCopyCycles) + (far ? 4 * kFarCopyCycles : 0));
   const Tasks tasks = weigh_tasks(
       cpu, {ceil_div(pairs, tile.rows), blocks, 1, multiplies, 1.75 * line * static_cast<double>(c.channels),
             3.5 * line * static_cast<double>(pairs), 3.5 * line * static_cast<double>(tile.block()),
             3.5 * line * tile.rows, copies, is_far(cpu, sum / 2, tile.block())});
   tile.group_rows = tasks.group * tile.rows;
   tile.chunk_blocks = tasks.chunk;
-  return tasks.cycles + copies * static_cast<double>(ceil_div(blocks, tasks.chunk));
+  return tasks.cycles + tasks.copies;
 }
 
 }  // namespace
@@ -272,7 +280,7 @@ std::vector<TileEstimate> choose_strassen(const CpuFeatures& cpu, const Contract
   if (!c.outers.empty() || lanes * 4 != cpu.vector_bytes() || c.channels < 4 * lanes || pairs < kLeastPairs ||
       half < kLeastHalf || half * 2 != c.sum_count())
     return found;
-  for (int vectors = 1; vectors <= 4; ++vectors) {
+  for (int vectors = 1; vectors <= 3; ++vectors) {  // with four, slices are too short
     TileEstimate best;
     ContractionTile& tile = best.tile;
     tile.lanes = lanes;
@@ -299,7 +307,7 @@ std::vector<TileEstimate> choose_strassen(const CpuFeatures& cpu, const Contract
       tile.rows = rows;
     }
     compute += static_cast<double>(pairs * ceil_div(c.channels, 2 * lanes)) * kResultCycles;
-    best.seconds = seconds_of(cut_pairs(cpu, c, compute, tile)) * (1 + kFewRows / tile.rows);
+    best.seconds = seconds_of(cut_pairs(cpu, c, compute, tile)) * beside_loads(tile.rows, vectors) * kSliced;
     tile.slice = PointProducts::slice_of(cpu, half, tile.block(), tile.group_rows / tile.rows);
     best.why = fmt::format("7 multiplications for 8, {:.0f} cycles of them, {} pairs and {} blocks a task", compute,
                            tile.group_rows, tile.chunk_blocks);

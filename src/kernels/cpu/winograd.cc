@@ -320,6 +320,9 @@ class WinogradEmitter {
 
 constexpr std::size_t kMostCuts = 2;  // of a form that are offered
 constexpr double kClose = 1.15;       // times the best estimate
+constexpr int kFewTiles = 112;        // one group of them is considered, whatever the rows
+// Cycles for each pair of points, on a Xeon of model 207, by the times of all forms in four networks.
+constexpr double kPointWritten = 0.2, kPointRead = 0.05;
 
 struct Rates {
   double multiplies, loads, stores;
@@ -350,9 +353,11 @@ std::vector<Cut> choose_cuts(const CpuFeatures& cpu, const Problem& problem, Pla
     result_work += lines_out * p.forms[d].result_cost();
   }
   const auto n = static_cast<double>(points);
-  const double input = input_work / r.multiplies + n * 2 / r.loads + n / r.stores + 10;
-  const double result =
-      result_work / r.multiplies + n / r.loads + 2 * static_cast<double>(p.tile_outputs()) / r.stores + 10;
+  // Points go to lines of their own in a panel, and come from such: the more there are, the farther they lie.
+  const double fetch = cpu.wide ? n * n : 0;
+  const double input = input_work / r.multiplies + n * 2 / r.loads + n / r.stores + kPointWritten * fetch + 10;
+  const double result = result_work / r.multiplies + n / r.loads +
+                        2 * static_cast<double>(p.tile_outputs()) / r.stores + kPointRead * fetch + 10;
   const double input_vectors = std::ceil(static_cast<double>(p.channels) / p.lanes);
   const double tile_start = 4 * n + 40;
   std::vector<Cut> cuts;
@@ -361,7 +366,8 @@ std::vector<Cut> choose_cuts(const CpuFeatures& cpu, const Problem& problem, Pla
     const int most = std::min<int64_t>((r.registers - 2 - p.vectors) / p.vectors, tiles);
     Cut best;
     for (p.rows = most; p.rows >= std::max(1, most / 2); --p.rows) {
-      for (p.group = p.rows; p.group < tiles + p.rows && p.group <= 12 * p.rows; p.group += p.rows) {
+      for (p.group = p.rows; p.group < tiles + p.rows && p.group <= std::max(12 * p.rows, kFewTiles);
+           p.group += p.rows) {
         const bool fits = p.panel_bytes() + p.product_bytes() <= cpu.l2_bytes * 5 / 4;
         if (!fits && p.group > p.rows) break;
         const int64_t groups = ceil_div(tiles, p.group);
@@ -387,16 +393,18 @@ std::vector<Cut> choose_cuts(const CpuFeatures& cpu, const Problem& problem, Pla
           if (cpu.wide) {
             const bool stay = bytes / static_cast<double>(p.chunks()) + static_cast<double>(p.panel_bytes()) <
                               kStays * static_cast<double>(cpu.l2_bytes);
-            work = with_weights(product, bytes / kWeightRate, static_cast<double>(groups), stay, false);
+            work = with_weights(product, bytes / kWeightRate, static_cast<double>(groups), stay, false) *
+                   beside_loads(p.rows, p.vectors);
           } else {
             // Transformed weights come from memory once, from the last cache for every other group.
             const double memory = bytes / (bytes > static_cast<double>(cpu.l2_bytes) ? 6.0 : 20.0) +
                                   bytes * static_cast<double>(groups - 1) / 20.0;
             work = std::max(product, memory);
           }
-          const auto tasks = static_cast<double>(groups * p.chunks());
-          // What two and four threads lose where tasks do not divide evenly.
-          const double idle = (std::ceil(tasks / 2) * 2 / tasks + std::ceil(tasks / 4) * 4 / tasks * 0.25) / 1.25;
+          const auto idle_of = [&](int64_t threads) {
+            return unevenly(threads, ceil_div(tiles, p.rows), p.group / p.rows, p.blocks(), p.chunk_blocks);
+          };
+          const double idle = (idle_of(2) + idle_of(4) * 0.25) / 1.25;
           const double cycles = (work + transforms) * idle * (fits ? 1 : 1.3);
           if (cycles < best.cycles * 0.995) best = {p, cycles};
         }
@@ -449,8 +457,9 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
       Tactic t;
       t.name = name_of(plan);
       t.seconds = seconds_of(cycles);
-      t.why = fmt::format("{:.0f} multiplications for {} of the direct form", static_cast<double>(plan.points()),
-                          plan.tile_outputs() * plan.window.taps());
+      t.why = fmt::format("{:.0f} multiplications for {} of the direct form, {} tiles and {} blocks a task",
+                          static_cast<double>(plan.points()), plan.tile_outputs() * plan.window.taps(), plan.group,
+                          plan.chunk_blocks);
       t.inexact = true;
       t.parameters = {{"points", int64_t{points}},  {"lanes", int64_t{plan.lanes}},
                       {"rows", int64_t{plan.rows}}, {"vectors", int64_t{plan.vectors}},
