@@ -123,17 +123,18 @@ class Selector {
       const auto each = [&](auto f) {
         for (std::size_t u = 0; u < units_.size(); ++u)
           for (std::size_t w = 0; unit_vertices_[u] >= 0 && w < ways_[u].size(); ++w)
-            if (const int64_t more = derived_bytes(ways_[u][w]); more > 0) f(unit_vertices_[u], w, more);
+            if (const int64_t more = derived_bytes(ways_[u][w]); more > 0) f(u, w, more);
       };
       // Of layers that are alike those that come later pay more: else all of them would change their minds at one price.
-      each([&](int vertex, std::size_t way, int64_t more) {
-        const double later = 1 + kLater * vertex / static_cast<double>(units_.size());
-        priced.add_cost(vertex, static_cast<int>(way), price * later * static_cast<double>(more));
+      each([&](std::size_t u, std::size_t way, int64_t more) {
+        const double later = 1 + kLater * static_cast<double>(u) / static_cast<double>(units_.size());
+        priced.add_cost(unit_vertices_[u], static_cast<int>(way), price * later * static_cast<double>(more));
       });
       std::vector<int> choice = priced.solve();
       bytes = 0;
-      each([&](int vertex, std::size_t way, int64_t more) {
-        if (choice[static_cast<std::size_t>(vertex)] == static_cast<int>(way)) bytes += static_cast<double>(more);
+      each([&](std::size_t u, std::size_t way, int64_t more) {
+        if (choice[static_cast<std::size_t>(unit_vertices_[u])] == static_cast<int>(way))
+          bytes += static_cast<double>(more);
       });
       return choice;
     };

@@ -171,8 +171,8 @@ class ContractionEmitter {
     bool ends;  // results are stored, not sums
   };
 
-  // All pixels of the task against one block of channels. Weights that the nearest cache does not hold are taken a slice
-  // after the other, so that all pixels find a slice there.
+  // All pixels of the task against one block of channels. Where the second cache does not hold both they are taken a slice of k
+  // after the other, so that all pixels find a slice of weights there, and the next block its pixels.
   void block(llvm::Value* number, int64_t channels) {
     Pass pass{frame_.advance(w_, b_.CreateMul(number, frame_.number(c_.w_block))),
               b_.CreateAdd(channel_base_, b_.CreateMul(number, frame_.number(t_.block()))),

@@ -77,14 +77,15 @@ struct TileEstimate {
   std::string why;
 };
 // Tiles for the sizes, best estimate first: the best of each width that is not far behind. `lanes` and `block_divides` (0: no
-// condition) restrict them.
+// condition) restrict them. `copies`: cycles to copy all pixels to panels once (copy_cycles).
 std::vector<TileEstimate> choose_tiles(const CpuFeatures& cpu, const Contraction& contraction, int lanes,
-                                       int64_t block_divides);
+                                       int64_t block_divides, double copies);
 // Pixels lie evenly in memory with contiguous sums; and not all on the same few cache sets, either: no copy is needed.
 bool lie_evenly(const Contraction& contraction);
 bool reads_in_place(const Contraction& contraction);
-// What it takes to copy all pixels to panels, once for each chunk of blocks; 0 where they are read in place.
-double copy_cycles(const CpuFeatures& cpu, const Contraction& contraction, int lanes);
+// Cycles to copy all pixels to panels once, which every chunk of blocks does; 0 where they are read in place. So many elements
+// lie together (`run`), or each step of k is a plane's.
+double copy_cycles(const CpuFeatures& cpu, const Contraction& contraction, int64_t run, bool planes);
 // The tile as a tactic's parameters, and back.
 AttributeMap parameters_of(const ContractionTile& tile);
 Result<ContractionTile> tile_of(const Tactic& tactic);

@@ -114,25 +114,21 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
   const auto rank = static_cast<int64_t>(problem.result.dims.size());
   const Format last = Format::channels_last(DType::f32, rank), plain = Format::plain(DType::f32, rank);
   const int lanes = lanes_for(cpu, *shape);
-  const int full = cpu.vector_bytes() / 4;
   auto offer = [&](const char* name, const Format& x, Weights weights) {
     const bool taps_first = x == last && weights == Weights::packed;
     const Contraction c = contraction_of(problem, *shape, dense_strides(x, problem.operands[0].dims), taps_first);
     // Copying pixels into panels: a vector at a time along channels, else an element at a time; steps of planes by columns.
     const int64_t row = shape->window.kernel.empty() ? 1 : shape->window.kernel.back();
     const int64_t run = x != last ? row : shape->groups == 1 ? row * shape->channels : shape->group_channels();
-    const bool planes = reads_planes(cpu, c);
-    const double copies = static_cast<double>(likely(c.pixel_count()) * likely(c.outer_count()) * c.sum_count()) /
-                          static_cast<double>(std::min<int64_t>(planes ? full : run, full)) * (planes ? 6.0 : 2.0);
-    for (const TileEstimate& estimate : choose_tiles(cpu, c, lanes, shape->groups > 1 ? shape->group_outputs() : 0)) {
+    const double copies = copy_cycles(cpu, c, run, reads_planes(cpu, c));
+    const int64_t divides = shape->groups > 1 ? shape->group_outputs() : 0;
+    for (const TileEstimate& estimate : choose_tiles(cpu, c, lanes, divides, copies)) {
       const ContractionTile& tile = estimate.tile;
-      const auto chunks = static_cast<double>((c.channels / tile.block() + tile.chunk_blocks) / tile.chunk_blocks);
       Tactic t;
       t.name = fmt::format("{} {}x{}", name, tile.rows, tile.vectors);
-      const double copied = reads_in_place(c) ? 0 : copies * chunks;
-      t.seconds = estimate.seconds + seconds_of(copied);
+      t.seconds = estimate.seconds;
       if (weights == Weights::plain) t.seconds *= 8;
-      t.why = fmt::format("{}, {:.0f} of copies", estimate.why, copied);
+      t.why = estimate.why;
       t.parameters = parameters_of(tile);
       t.parameters["taps_first"] = int64_t{taps_first};
       t.parameters["packed"] = int64_t{weights == Weights::packed};

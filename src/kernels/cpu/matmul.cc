@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "base/checked.h"
 #include "kernels/cpu/contraction.h"
 #include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/family.h"
@@ -89,8 +88,7 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
     Tactic t;
     t.name = fmt::format("{} {}x{}", packed ? "direct" : "plain", tile.rows, tile.vectors);
     // Rows of a plain b are far apart: each vector of it is on its own page or at least its own line.
-    const auto chunks = static_cast<double>(ceil_div(ceil_div(c.channels, tile.block()), tile.chunk_blocks));
-    t.seconds = estimate.seconds * (packed ? 1.0 : 1.15) + seconds_of(copy_cycles(cpu, c, lanes) * chunks);
+    t.seconds = estimate.seconds * (packed ? 1.0 : 1.15);
     t.why = estimate.why;
     t.parameters = parameters_of(tile);
     t.parameters["packed"] = int64_t{packed};
@@ -99,7 +97,7 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
     for (auto& port : nest_ports(kernel, Format::plain(DType::f32, problem.result.rank()))) t.ports.push_back(port);
     found.push_back(std::move(t));
   };
-  const std::vector<TileEstimate> estimates = choose_tiles(cpu, c, lanes, 0);
+  const std::vector<TileEstimate> estimates = choose_tiles(cpu, c, lanes, 0, copy_cycles(cpu, c, shape->sum, false));
   for (const TileEstimate& estimate : estimates) offer(estimate, true);
   offer(estimates.front(), false);
   if (integer(problem.attributes, "exact", 0) != 0) return;

@@ -7,12 +7,12 @@ namespace burnish {
 namespace {
 
 constexpr int kUnroll = 4;
-constexpr double kSlice = 0.5;  // of the nearest cache
+constexpr double kNearestShare = 0.5;  // of it, for a slice
 
 }  // namespace
 
 int64_t near_steps(const CpuFeatures& cpu, int64_t block) {
-  return std::max<int64_t>(1, static_cast<int64_t>(kSlice * static_cast<double>(cpu.l1_bytes)) / (block * 4));
+  return std::max<int64_t>(1, static_cast<int64_t>(kNearestShare * static_cast<double>(cpu.l1_bytes)) / (block * 4));
 }
 
 int64_t even_slice(int64_t sum, int64_t fits, int64_t unroll) {

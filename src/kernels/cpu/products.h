@@ -15,12 +15,12 @@ namespace burnish {
 // better the fewer weights there are for them.
 inline double with_weights(double multiplies, double memory, double groups, bool stay, bool waits) {
   if (waits) return multiplies + memory * (stay ? 1 : groups);
-  const double each = multiplies / groups, first = std::hypot(each, memory);
+  const double each = multiplies / groups, first = std::sqrt(each * each + memory * memory);
   return first + (groups - 1) * (stay ? each : first);
 }
-// Times that a tile of registers takes longer than its multiplies. A processor whose core another process shares, as those of
-// clouds are, has ports for half the loads and instructions: measured on a Xeon of model 207, quiet and not, 6x4 comes before
-// 8x3, 14x2 is a tenth behind, 28x1 a fifth; with few rows the second cache is asked for more weights than it gives.
+// Times that multiplies take longer in a tile of registers for its loads. A core that another process shares, as in clouds, has
+// ports for half of them and of the instructions: between what a Xeon of model 207 does quiet (8x3 and 14x2 alike, 28x1 a tenth
+// behind) and shared (6x4 1.05 before 8x3, 14x2 a tenth behind it). With few rows too many weights are asked for.
 inline double beside_loads(int rows, int vectors) {
   const double few = std::max(0, 6 - rows);
   return 1 + 0.3 * (rows + vectors) / (rows * vectors) + 0.05 * few * few;
@@ -36,7 +36,8 @@ inline double unevenly(int64_t threads, int64_t tiles, int64_t group, int64_t bl
 // On a Xeon of model 207: bytes a cycle of them, and the share of the second cache that stays from task to task.
 constexpr double kWeightRate = 5, kStays = 0.6;
 
-// Weights that the nearest cache does not hold are taken in slices of k, which at least so many tiles of registers share.
+// Weights that are too many for a cache (of points the nearest, else the second) are taken in slices of k, which at least so
+// many tiles of registers share.
 constexpr int64_t kSliceTiles = 3;
 // Steps of k whose weights, of a block of channels, it holds beside what else goes through it; even slices of `sum` steps.
 int64_t near_steps(const CpuFeatures& cpu, int64_t block);

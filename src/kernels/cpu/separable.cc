@@ -119,7 +119,7 @@ void tactics(const CpuFeatures& cpu, const Kernel& kernel, std::vector<Tactic>& 
   firsts[0].ports[0].format = last;
   if (shape->image) firsts = row_tactics(cpu, *shape->image->first);
   std::size_t tiles = 0;
-  for (const TileEstimate& estimate : choose_tiles(cpu, c, lanes, 0)) {
+  for (const TileEstimate& estimate : choose_tiles(cpu, c, lanes, 0, 0)) {
     if (shape->image && tiles++ == kMostTilesAfter) break;
     for (const Tactic& first : firsts) {
       ContractionTile tile = estimate.tile;

@@ -23,13 +23,14 @@ constexpr std::size_t kMostStrassen = 2;
 // 2 rows by 8 vectors takes 20 cycles a step, not 16).
 constexpr double kNearWeights = 0.75;
 constexpr double kFarWeights = 26;
-// With two multiply-adds of 64 bytes a cycle the next cache is too slow, and blocks that are larger are cut (products.h). On a
-// Xeon of model 207: bytes a cycle of pixels from beyond the second cache, how much of that multiplies do not hide, cycles
-// that a task and a vector copied to a panel take, the latter from the second cache and from beyond; times that it takes to a
-// panel which the second cache does not hold.
-constexpr double kMemory = 8, kExposed = 0.3, kTaskStart = 1500, kCopyCycles = 3, kFarCopyCycles = 12, kSpilled = 2;
+// With two multiply-adds of 64 bytes a cycle what is beyond the second cache is too slow, and tasks are cut. On a Xeon of model
+// 207: bytes a cycle of pixels from there, how much of that multiplies do not hide, cycles that a task takes to start.
+constexpr double kMemory = 8, kExposed = 0.3, kTaskStart = 1500;
+// Cycles of a vector that is copied to a panel: of an image that the second cache holds, of another, and of planes; times that
+// for a panel which that cache does not hold. On others, whatever the image.
+constexpr double kCopyCycles = 3, kFarCopyCycles = 12, kPlaneCycles = 6, kSpilled = 2, kOtherCopyCycles = 2;
 // The share of the second cache for a slice of k: pixels, and weights that are read and those that come next.
-constexpr double kSlice = 0.5;
+constexpr double kSecondShare = 0.5;
 
 struct Rates {
   double multiplies;  // vector multiply-adds per cycle
@@ -70,13 +71,12 @@ struct Work {
   double multiplies;                 // cycles of them in registers
   double weights, pixels;            // bytes of all
   double block, panel;               // bytes of a block's weights, of a tile's pixels
-  double copies;                     // cycles to copy all pixels, for every chunk of blocks
+  double copies;                     // cycles to copy all pixels once, which every chunk of blocks does
   bool far;                          // a block is more than the nearest cache holds
 };
 struct Tasks {
-  int64_t group = 1, chunk = 1;  // tiles and blocks of one
-  double cycles = 0;             // of all but copies
-  double copies = 0;
+  int64_t group = 1, chunk = 1;   // tiles and blocks of one
+  double cycles = 0, copies = 0;  // of all: of copies, and of all else
 };
 
 // Pixels and channels of a task by what they cost together.
@@ -106,27 +106,35 @@ Tasks weigh_tasks(const CpuFeatures& cpu, const Work& w) {
   return chosen;
 }
 
-// Tasks for a processor whose multiplies outrun its caches; `multiplies` are the cycles in registers. Gives all cycles but
-// those of copies, which the family counts.
-double cut_tasks(const CpuFeatures& cpu, const Contraction& c, double multiplies, ContractionTile& tile) {
+// Tasks for a processor whose multiplies outrun its caches; gives all cycles. `multiplies` are those in registers, `copies` those
+// to copy all pixels once.
+double cut_tasks(const CpuFeatures& cpu, const Contraction& c, double multiplies, double copies,
+                 ContractionTile& tile) {
   const int64_t sum = c.sum_count(), outer = likely(c.outer_count());
   const int64_t blocks = ceil_div(c.channels, tile.block()), tiles = ceil_div(likely(c.pixel_count()), tile.rows);
   const double line = static_cast<double>(sum) * 4;
-  const double pixels = line * static_cast<double>(tiles * tile.rows * outer);
   const bool far = is_far(cpu, sum, tile.block());
-  const Tasks tasks = weigh_tasks(
-      cpu, {tiles, blocks, outer, multiplies, line * static_cast<double>(c.channels * outer), pixels,
-            line * static_cast<double>(tile.block()), line * tile.rows, copy_cycles(cpu, c, tile.lanes), far});
+  const Tasks tasks = weigh_tasks(cpu, {.tiles = tiles,
+                                        .blocks = blocks,
+                                        .outer = outer,
+                                        .multiplies = multiplies,
+                                        .weights = line * static_cast<double>(c.channels * outer),
+                                        .pixels = line * static_cast<double>(tiles * tile.rows * outer),
+                                        .block = line * static_cast<double>(tile.block()),
+                                        .panel = line * tile.rows,
+                                        .copies = copies,
+                                        .far = far});
   tile.group_rows = tasks.group * tile.rows;
   tile.chunk_blocks = tasks.chunk;
   tile.slice = 0;
-  if (tasks.group < kSliceTiles || !far) return tasks.cycles;
-  const auto fits =
-      static_cast<int64_t>(kSlice * static_cast<double>(cpu.l2_bytes)) / (4 * (tile.group_rows + 2 * tile.block()));
-  if (sum <= fits) return tasks.cycles;
+  const double cycles = tasks.cycles + tasks.copies;
+  if (tasks.group < kSliceTiles || !far) return cycles;
+  const auto fits = static_cast<int64_t>(kSecondShare * static_cast<double>(cpu.l2_bytes)) /
+                    (4 * (tile.group_rows + 2 * tile.block()));
+  if (sum <= fits) return cycles;
   tile.slice = even_slice(sum, std::max(fits, near_steps(cpu, tile.block())), tile.unroll);
   const double passes = static_cast<double>(ceil_div(sum, tile.slice) * tiles * blocks * outer);
-  return tasks.cycles + passes * (1.5 * tile.rows * tile.vectors + 12);
+  return cycles + passes * (1.5 * tile.rows * tile.vectors + 12);
 }
 
 // Rows of registers' tiles of so many vectors. Beside the sums there are the broadcast, and what the compiler needs: with nine
@@ -137,13 +145,23 @@ int most_rows(const CpuFeatures& cpu, int vectors, int64_t pixels) {
   return static_cast<int>(std::min<int64_t>(rows, pixels));
 }
 
+// Whether the second cache does not hold the images, of which each element is a pixel's for every tap.
+bool is_far_image(const CpuFeatures& cpu, const Contraction& c) {
+  double elements = static_cast<double>(likely(c.pixel_count())) * static_cast<double>(likely(c.outer_count()));
+  for (const auto& s : c.sums) elements *= s.spatial < 0 ? static_cast<double>(s.extent) : 1;
+  return elements * 4 > kStays * static_cast<double>(cpu.l2_bytes);
+}
+
 }  // namespace
 
-double copy_cycles(const CpuFeatures& cpu, const Contraction& c, int lanes) {
+double copy_cycles(const CpuFeatures& cpu, const Contraction& c, int64_t run, bool planes) {
   if (reads_in_place(c)) return 0;
-  const auto vectors = static_cast<double>(ceil_div(c.sum_count(), lanes) * likely(c.pixel_count() * c.outer_count()));
-  const bool far = vectors * 4 * lanes > kStays * static_cast<double>(cpu.l2_bytes);
-  return vectors * (far ? kFarCopyCycles : kCopyCycles);
+  const int64_t full = cpu.vector_bytes() / 4;
+  const double elements = static_cast<double>(likely(c.pixel_count())) * static_cast<double>(likely(c.outer_count())) *
+                          static_cast<double>(c.sum_count());
+  double cycles = kOtherCopyCycles;
+  if (outruns_caches(cpu)) cycles = planes ? kPlaneCycles : is_far_image(cpu, c) ? kFarCopyCycles : kCopyCycles;
+  return elements / static_cast<double>(planes ? full : std::min(run, full)) * cycles;
 }
 
 void choose_tasks(const CpuFeatures& cpu, const Contraction& c, ContractionTile& tile) {
@@ -179,7 +197,8 @@ void choose_tasks(const CpuFeatures& cpu, const Contraction& c, ContractionTile&
   tile.chunk_blocks = chunk;
 }
 
-std::vector<TileEstimate> choose_tiles(const CpuFeatures& cpu, const Contraction& c, int lanes, int64_t block_divides) {
+std::vector<TileEstimate> choose_tiles(const CpuFeatures& cpu, const Contraction& c, int lanes, int64_t block_divides,
+                                       double copies) {
   const Rates r = rates(cpu);
   const int64_t sum = c.sum_count(), pixels = likely(c.pixel_count()), outer = likely(c.outer_count());
   std::vector<TileEstimate> found;
@@ -212,7 +231,8 @@ std::vector<TileEstimate> choose_tiles(const CpuFeatures& cpu, const Contraction
       // Weights come from beyond L2 once per group of pixels.
       const double weight_bytes = 4.0 * static_cast<double>(sum * c.channels);
       const double memory = weight_bytes / (weight_bytes > static_cast<double>(cpu.l3_bytes) ? 8.0 : 20.0);
-      const double total = static_cast<double>(outer) * std::max(cycles, memory);
+      const double total = static_cast<double>(outer) *
+                           (outruns_caches(cpu) ? cycles * beside_loads(rows, vectors) : std::max(cycles, memory));
       const double seconds = seconds_of(total);
       if (seconds < best.seconds * 0.995) {
         best.seconds = seconds;
@@ -226,10 +246,14 @@ std::vector<TileEstimate> choose_tiles(const CpuFeatures& cpu, const Contraction
   }
   for (TileEstimate& t : found) {
     t.tile.unroll = t.tile.rows * t.tile.vectors <= 4 ? 8 : 4;
-    if (!outruns_caches(cpu)) choose_tasks(cpu, c, t.tile);
-    else
-      t.seconds =
-          seconds_of(cut_tasks(cpu, c, t.seconds / seconds_of(1), t.tile)) * beside_loads(t.tile.rows, t.tile.vectors);
+    if (outruns_caches(cpu)) {
+      t.seconds = seconds_of(cut_tasks(cpu, c, t.seconds / seconds_of(1), copies, t.tile));
+    } else {
+      choose_tasks(cpu, c, t.tile);
+      const int64_t chunks = ceil_div(ceil_div(c.channels, t.tile.block()), t.tile.chunk_blocks);
+      t.seconds += seconds_of(copies * static_cast<double>(chunks));
+    }
+    if (copies > 0) t.why += fmt::format(", {:.0f} to copy pixels once", copies);
     t.why += fmt::format(", {} pixels and {} blocks a task", t.tile.group_rows, t.tile.chunk_blocks);
     if (t.tile.slice > 0) t.why += fmt::format(", slices of {}", t.tile.slice);
   }
@@ -252,6 +276,8 @@ namespace {
 constexpr double kPixelCycles = 40, kResultCycles = 16;
 // What its products take of those whose weights come from the second cache, not from slices in the first.
 constexpr double kSliced = 0.92;
+// On other processors it is slower by so much for rows that are few.
+constexpr double kFewRows = 2;
 constexpr int64_t kLeastHalf = 32, kLeastPairs = 8;
 
 // Tasks of pairs of pixels and pairs of blocks; gives all cycles.
@@ -259,13 +285,18 @@ double cut_pairs(const CpuFeatures& cpu, const Contraction& c, double multiplies
   const int64_t sum = c.sum_count(), pairs = ceil_div(likely(c.pixel_count()), 2);
   const int64_t blocks = ceil_div(c.channels, 2 * tile.block());
   const double line = static_cast<double>(sum) * 4;
-  const bool far = 2 * line * static_cast<double>(pairs) > kStays * static_cast<double>(cpu.l2_bytes);
-  const double copies = static_cast<double>(pairs) * static_cast<double>(sum) / (2.0 * tile.lanes) *
-                        (kPixelCycles + (lie_evenly(c) ? 0 : 4 * kCopyCycles) + (far ? 4 * kFarCopyCycles : 0));
-  const Tasks tasks = weigh_tasks(
-      cpu, {ceil_div(pairs, tile.rows), blocks, 1, multiplies, 1.75 * line * static_cast<double>(c.channels),
-            3.5 * line * static_cast<double>(pairs), 3.5 * line * static_cast<double>(tile.block()),
-            3.5 * line * tile.rows, copies, is_far(cpu, sum / 2, tile.block())});
+  const double read = is_far_image(cpu, c) ? kFarCopyCycles : lie_evenly(c) ? 0 : kCopyCycles;
+  const double copies =
+      static_cast<double>(pairs) * static_cast<double>(sum) / (2.0 * tile.lanes) * (kPixelCycles + 4 * read);
+  const Tasks tasks = weigh_tasks(cpu, {.tiles = ceil_div(pairs, tile.rows),
+                                        .blocks = blocks,
+                                        .multiplies = multiplies,
+                                        .weights = 1.75 * line * static_cast<double>(c.channels),
+                                        .pixels = 3.5 * line * static_cast<double>(pairs),
+                                        .block = 3.5 * line * static_cast<double>(tile.block()),
+                                        .panel = 3.5 * line * tile.rows,
+                                        .copies = copies,
+                                        .far = is_far(cpu, sum / 2, tile.block())});
   tile.group_rows = tasks.group * tile.rows;
   tile.chunk_blocks = tasks.chunk;
   return tasks.cycles + tasks.copies;
@@ -302,12 +333,13 @@ std::vector<TileEstimate> choose_strassen(const CpuFeatures& cpu, const Contract
       add(1, last, blocks, vectors);
       add(pairs / rows, rows, 1, rest);
       add(1, last, 1, rest);
+      if (outruns_caches(cpu)) cycles *= beside_loads(rows, vectors) * (slices > 1 ? kSliced : 1);
       if (cycles >= compute * 0.995) continue;
       compute = cycles;
       tile.rows = rows;
     }
     compute += static_cast<double>(pairs * ceil_div(c.channels, 2 * lanes)) * kResultCycles;
-    best.seconds = seconds_of(cut_pairs(cpu, c, compute, tile)) * beside_loads(tile.rows, vectors) * kSliced;
+    best.seconds = seconds_of(cut_pairs(cpu, c, compute, tile)) * (outruns_caches(cpu) ? 1 : 1 + kFewRows / tile.rows);
     tile.slice = PointProducts::slice_of(cpu, half, tile.block(), tile.group_rows / tile.rows);
     best.why = fmt::format("7 multiplications for 8, {:.0f} cycles of them, {} pairs and {} blocks a task", compute,
                            tile.group_rows, tile.chunk_blocks);

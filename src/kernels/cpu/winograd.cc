@@ -366,7 +366,8 @@ std::vector<Cut> choose_cuts(const CpuFeatures& cpu, const Problem& problem, Pla
     const int most = std::min<int64_t>((r.registers - 2 - p.vectors) / p.vectors, tiles);
     Cut best;
     for (p.rows = most; p.rows >= std::max(1, most / 2); --p.rows) {
-      for (p.group = p.rows; p.group < tiles + p.rows && p.group <= std::max(12 * p.rows, kFewTiles);
+      for (p.group = p.rows;
+           p.group < tiles + p.rows && p.group <= std::max<int64_t>(12 * p.rows, round_up(kFewTiles, p.rows));
            p.group += p.rows) {
         const bool fits = p.panel_bytes() + p.product_bytes() <= cpu.l2_bytes * 5 / 4;
         if (!fits && p.group > p.rows) break;
@@ -393,8 +394,8 @@ std::vector<Cut> choose_cuts(const CpuFeatures& cpu, const Problem& problem, Pla
           if (cpu.wide) {
             const bool stay = bytes / static_cast<double>(p.chunks()) + static_cast<double>(p.panel_bytes()) <
                               kStays * static_cast<double>(cpu.l2_bytes);
-            work = with_weights(product, bytes / kWeightRate, static_cast<double>(groups), stay, false) *
-                   beside_loads(p.rows, p.vectors);
+            work = with_weights(product * beside_loads(p.rows, p.vectors), bytes / kWeightRate,
+                                static_cast<double>(groups), stay, false);
           } else {
             // Transformed weights come from memory once, from the last cache for every other group.
             const double memory = bytes / (bytes > static_cast<double>(cpu.l2_bytes) ? 6.0 : 20.0) +
