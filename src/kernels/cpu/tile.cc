@@ -76,7 +76,7 @@ struct Work {
 };
 struct Tasks {
   int64_t group = 1, chunk = 1;   // tiles and blocks of one
-  double cycles = 0, copies = 0;  // of all: of copies, and of all else
+  double cycles = 0, copies = 0;  // of all but copies, and of those
 };
 
 // Pixels and channels of a task by what they cost together.
