@@ -75,8 +75,8 @@ struct Work {
   bool far;                          // a block is more than the nearest cache holds
 };
 struct Tasks {
-  int64_t group = 1, chunk = 1;   // tiles and blocks of one
-  double cycles = 0, copies = 0;  // of all but copies, and of those
+  int64_t group = 1, chunk = 1;  // tiles and blocks of one
+  double cycles = 0;             // of all
 };
 
 // Pixels and channels of a task by what they cost together.
@@ -101,7 +101,7 @@ Tasks weigh_tasks(const CpuFeatures& cpu, const Work& w) {
       const double wanted = total + w.multiplies / tasks / 2 + copies;
       if (wanted >= best) continue;
       best = wanted;
-      chosen = {group, chunk, total, copies};
+      chosen = {group, chunk, total + copies};
     }
   return chosen;
 }
@@ -127,14 +127,13 @@ double cut_tasks(const CpuFeatures& cpu, const Contraction& c, double multiplies
   tile.group_rows = tasks.group * tile.rows;
   tile.chunk_blocks = tasks.chunk;
   tile.slice = 0;
-  const double cycles = tasks.cycles + tasks.copies;
-  if (tasks.group < kSliceTiles || !far) return cycles;
+  if (tasks.group < kSliceTiles || !far) return tasks.cycles;
   const auto fits = static_cast<int64_t>(kSecondShare * static_cast<double>(cpu.l2_bytes)) /
                     (4 * (tile.group_rows + 2 * tile.block()));
-  if (sum <= fits) return cycles;
+  if (sum <= fits) return tasks.cycles;
   tile.slice = even_slice(sum, std::max(fits, near_steps(cpu, tile.block())), tile.unroll);
   const double passes = static_cast<double>(ceil_div(sum, tile.slice) * tiles * blocks * outer);
-  return cycles + passes * (1.5 * tile.rows * tile.vectors + 12);
+  return tasks.cycles + passes * (1.5 * tile.rows * tile.vectors + 12);
 }
 
 // Rows of registers' tiles of so many vectors. Beside the sums there are the broadcast, and what the compiler needs: with nine
@@ -175,10 +174,11 @@ void choose_tasks(const CpuFeatures& cpu, const Contraction& c, ContractionTile&
   int64_t chunk = blocks;
   auto tasks = [&] { return outer * ceil_div(tiles, group) * ceil_div(blocks, chunk); };
   auto cycles = [&] { return tile_cycles * static_cast<double>(group * chunk); };
-  // Every chunk of channels copies its pixels anew: 2 cycles a vector, more where the panel leaves the cache. Chunks are
+  // Every chunk of channels copies its pixels anew, and slower where the panel leaves the cache. Chunks are
   // large enough to hide that, unless there would be too few tasks for a handful of cores.
   const bool large = sum * 4 * tile.rows * group > cpu.l2_bytes / 4;
-  const double copy = (large ? 5.0 : 2.0) * rates(cpu).multiplies / (kCopyShare * static_cast<double>(tile.block()));
+  const double copy =
+      (large ? 5.0 : kOtherCopyCycles) * rates(cpu).multiplies / (kCopyShare * static_cast<double>(tile.block()));
   const int64_t least_chunk = std::min(blocks, static_cast<int64_t>(std::ceil(copy)));
   auto split = [&](int64_t wanted, int64_t group_floor, int64_t chunk_floor) {
     while (tasks() < wanted && cycles() > kTaskCycles) {
@@ -299,7 +299,7 @@ double cut_pairs(const CpuFeatures& cpu, const Contraction& c, double multiplies
                                         .far = is_far(cpu, sum / 2, tile.block())});
   tile.group_rows = tasks.group * tile.rows;
   tile.chunk_blocks = tasks.chunk;
-  return tasks.cycles + tasks.copies;
+  return tasks.cycles;
 }
 
 }  // namespace

@@ -366,9 +366,8 @@ std::vector<Cut> choose_cuts(const CpuFeatures& cpu, const Problem& problem, Pla
     const int most = std::min<int64_t>((r.registers - 2 - p.vectors) / p.vectors, tiles);
     Cut best;
     for (p.rows = most; p.rows >= std::max(1, most / 2); --p.rows) {
-      for (p.group = p.rows;
-           p.group < tiles + p.rows && p.group <= std::max<int64_t>(12 * p.rows, round_up(kFewTiles, p.rows));
-           p.group += p.rows) {
+      const int64_t largest = std::max<int64_t>(12 * p.rows, round_up(kFewTiles, p.rows));
+      for (p.group = p.rows; p.group < tiles + p.rows && p.group <= largest; p.group += p.rows) {
         const bool fits = p.panel_bytes() + p.product_bytes() <= cpu.l2_bytes * 5 / 4;
         if (!fits && p.group > p.rows) break;
         const int64_t groups = ceil_div(tiles, p.group);
@@ -402,6 +401,7 @@ std::vector<Cut> choose_cuts(const CpuFeatures& cpu, const Problem& problem, Pla
                                   bytes * static_cast<double>(groups - 1) / 20.0;
             work = std::max(product, memory);
           }
+          // What two and four threads lose where tasks do not divide evenly.
           const auto idle_of = [&](int64_t threads) {
             return unevenly(threads, ceil_div(tiles, p.rows), p.group / p.rows, p.blocks(), p.chunk_blocks);
           };
